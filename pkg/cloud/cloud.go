@@ -1,0 +1,104 @@
+// Package cloud is the contract between the controller and the plugins that teach it one cloud each.
+package cloud
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cloudgate-dev/cloudgate/pkg/graph"
+	"github.com/cloudgate-dev/cloudgate/pkg/ir"
+	"github.com/cloudgate-dev/cloudgate/pkg/plan"
+)
+
+// Provider teaches the controller one cloud. It keeps nothing between calls; calls may be concurrent.
+type Provider interface {
+	// Name is the registry key and the metric label: "aws".
+	Name() string
+	// Features says what this cloud can express.
+	Features() ir.Features
+	// Compile lowers want into this cloud's resources. Pure: equal inputs give equal graphs. A nil want gives an empty graph.
+	Compile(want *ir.LoadBalancer) (graph.Graph, error)
+	// Observe returns the resources that bear the mark of the owners in scope. It writes nothing. An owner without resources
+	// is absent from the result.
+	Observe(ctx context.Context, scope Scope) (map[ir.OwnerKey]graph.Graph, error)
+	// Apply performs one step and does not wait: unfinished work comes back as Node.Pending. Steps may be repeated: a
+	// second create adopts the first's resource by its mark, a second delete succeeds. A Delete returns a zero Node when the
+	// resource is gone, and a Node that is Pending while it is going. owner is the mark.
+	Apply(ctx context.Context, owner ir.Owner, step plan.Step) (graph.Node, error)
+}
+
+// HealthReader is a Provider that can tell how the targets of an owner's pools are.
+type HealthReader interface {
+	// Health returns the state of each target in got, a graph that Observe or Apply returned, in a stable order.
+	Health(ctx context.Context, got graph.Graph) ([]TargetHealth, error)
+}
+
+// TargetHealth is the state of one target as the cloud sees it.
+type TargetHealth struct {
+	Pool    string // ir.Pool.Name
+	Address string // "10.0.0.1:8080"
+	Healthy bool
+	State   string // the cloud's word: "healthy", "initial", "unhealthy", "draining"
+	Reason  string // why it is not healthy, in words for a user
+}
+
+// Scope says whose resources are observed: those of one owner, or, where UID is empty, of every owner of the cluster.
+type Scope struct {
+	Cluster string
+	UID     string
+}
+
+// Kind is what an error means for what happens next.
+type Kind uint8
+
+const (
+	Unknown     Kind = iota // retried with backoff
+	Invalid                 // the cloud rejects the request: wait for an edit
+	Unsupported             // the cloud cannot express it: wait for an edit
+	Denied                  // missing permission: one event, wait for the audit
+	Quota                   // a limit of the account: one event, wait for the audit
+	Throttled               // retried at After
+	Unavailable             // retried with backoff
+	Conflict                // somebody else changed it: observe again at once
+	NotFound                // it is gone: observe again at once; success for a delete
+)
+
+// String returns the name of the kind as metrics label it.
+func (k Kind) String() string {
+	names := [...]string{"unknown", "invalid", "unsupported", "denied", "quota", "throttled", "unavailable", "conflict", "notfound"}
+	if int(k) < len(names) {
+		return names[k]
+	}
+	return "unknown"
+}
+
+// Error is the only error that a Provider's Observe and Apply return.
+type Error struct {
+	Kind  Kind
+	Op    string        // the cloud's name of the call: "CreateRule"
+	Node  graph.ID      // the resource that was worked on; zero for Observe
+	After time.Duration // wait at least so long; zero lets the controller choose
+	Err   error         // stable text: no request ids, no times
+}
+
+// Error implements error.
+func (e *Error) Error() string {
+	if e.Node == (graph.ID{}) {
+		return fmt.Sprintf("%s: %v", e.Op, e.Err)
+	}
+	return fmt.Sprintf("%s %s: %v", e.Op, e.Node, e.Err)
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// KindOf returns the Kind of the first *Error in err's tree, or Unknown.
+func KindOf(err error) Kind {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Kind
+	}
+	return Unknown
+}

@@ -1,0 +1,59 @@
+package ir
+
+// Grade is how well a cloud can express a feature.
+type Grade uint8
+
+const (
+	Impossible  Grade = iota // refused in status
+	Approximate              // refused unless the class opts in, then said in status
+	Exact
+)
+
+// Feature is something that a Gateway or a route can ask for and that not every cloud has.
+type Feature string
+
+// The features, in the terms of the Gateway API.
+const (
+	FeatureHTTP                   Feature = "HTTP"
+	FeatureHTTPS                  Feature = "HTTPS"
+	FeatureTLSPassthrough         Feature = "TLSPassthrough"
+	FeatureTLSTerminate           Feature = "TLSTerminate"
+	FeatureTCP                    Feature = "TCP"
+	FeatureUDP                    Feature = "UDP"
+	FeatureGRPC                   Feature = "GRPC"
+	FeatureStaticAddresses        Feature = "StaticAddresses"
+	FeatureSeveralCertificates    Feature = "SeveralCertificates"
+	FeaturePathRegex              Feature = "PathRegex"
+	FeatureHeaderRegex            Feature = "HeaderRegex"
+	FeatureQueryMatch             Feature = "QueryMatch"
+	FeatureQueryRegex             Feature = "QueryRegex"
+	FeatureMethodMatch            Feature = "MethodMatch"
+	FeatureRequestHeaders         Feature = "RequestHeaders"
+	FeatureResponseHeaders        Feature = "ResponseHeaders"
+	FeatureBackendRequestHeaders  Feature = "BackendRequestHeaders"
+	FeatureBackendResponseHeaders Feature = "BackendResponseHeaders"
+	FeatureRedirect               Feature = "Redirect"
+	FeatureRedirectScheme         Feature = "RedirectScheme"
+	FeatureRedirectPort           Feature = "RedirectPort"
+	FeatureRedirectPath           Feature = "RedirectPath"
+	FeatureHostRewrite            Feature = "HostRewrite"
+	FeaturePathRewrite            Feature = "PathRewrite"
+	FeatureRequestTimeout         Feature = "RequestTimeout"
+	FeatureBackendTimeout         Feature = "BackendTimeout"
+	FeatureBackendHTTP2           Feature = "BackendHTTP2" // h2c, or h2 where the pool has TLS
+	FeatureBackendWebSocket       Feature = "BackendWebSocket"
+	FeatureBackendTLS             Feature = "BackendTLS"
+	FeatureBackendTLSSANs         Feature = "BackendTLSSANs"
+)
+
+// Support is how one cloud expresses one feature.
+type Support struct {
+	Grade      Grade
+	Difference string // what is not as the specification says, in one clause, where Grade is Approximate
+}
+
+// Features says what a cloud can express. A feature that is absent is Impossible.
+type Features map[Feature]Support
+
+// Of returns the support for a feature.
+func (f Features) Of(name Feature) Support { return f[name] }

@@ -1,0 +1,62 @@
+// Package route finds the route for a request. A Table holds any number of routes; what it finds is, by definition, the matching
+// route with the lowest Rank. How long that takes does not depend on how many routes there are.
+package route
+
+// Route is one match and its value.
+type Route[V any] struct {
+	ID    string // unique in the table
+	Rank  string // lowest wins, byte by byte; unique in the table
+	Match Match
+	Value V
+}
+
+// Match is a condition on a request. The zero Match matches every request.
+type Match struct {
+	Host    string // "" any, exact, or "*.example.com" for one or more labels before; lower case, no port
+	Path    Path
+	Method  string
+	Headers []Field // names in lower case
+	Query   []Field
+}
+
+// Path is a condition on the path.
+type Path struct {
+	Kind  PathKind
+	Value string
+}
+
+// PathKind is how a Path compares.
+type PathKind uint8
+
+const (
+	PathAny PathKind = iota
+	PathExact
+	PathPrefix // by whole segments
+	PathRegex  // RE2, the whole path
+)
+
+// Field is a condition on a header or a query parameter.
+type Field struct {
+	Name  string
+	Kind  FieldKind
+	Value string
+}
+
+// FieldKind is how a Field compares.
+type FieldKind uint8
+
+const (
+	FieldExact FieldKind = iota
+	FieldRegex
+)
+
+// Request is what a Match looks at. Strings may point into buffers that live as long as the lookup.
+type Request interface {
+	Host() string   // lower case, no port, no trailing dot
+	Path() string   // as received, no query
+	Method() string // case kept
+	// Header returns the values of the named field (lower case) joined by commas, and whether it is there.
+	Header(name string) (string, bool)
+	// Query returns the first value of the named parameter, decoded, and whether it is there.
+	Query(name string) (string, bool)
+}
