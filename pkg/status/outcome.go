@@ -1,0 +1,50 @@
+package status
+
+import (
+	"k8s.io/apimachinery/pkg/types"
+	gwv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/cloudgate-dev/cloudgate/pkg/cloud"
+	"github.com/cloudgate-dev/cloudgate/pkg/ir"
+)
+
+// Outcome is what converge learnt from the cloud.
+type Outcome struct {
+	// Applied: the plan was carried out to its end, nothing failed and nothing is pending. Where it is false and neither Pending
+	// nor Failures say why, the cloud was not asked yet.
+	Applied   bool
+	Pending   []string  // what the cloud is still doing, in words for a user, in any order
+	Failures  []Failure // what the cloud refused or could not do
+	Addresses []string  // IPs and host names at which the load balancers answer, in any order
+	// Drift is what somebody else had changed in the cloud, one line for each resource, and what is being repaired.
+	Drift []string
+}
+
+// Failure is one error and what it concerns.
+type Failure struct {
+	Err    *cloud.Error
+	Source ir.Source // the listener, route or Service; zero where it is not known, and the whole Gateway is concerned
+}
+
+// Result is the whole status that every object of a Snapshot is to have. What other controllers wrote is in it, untouched. An
+// object whose status need not change is in it as well, with an equal status.
+type Result struct {
+	Gateway            gwv1.GatewayStatus
+	ListenerSets       map[types.NamespacedName]gwv1.ListenerSetStatus
+	HTTPRoutes         map[types.NamespacedName]gwv1.HTTPRouteStatus
+	GRPCRoutes         map[types.NamespacedName]gwv1.GRPCRouteStatus
+	TLSRoutes          map[types.NamespacedName]gwv1.TLSRouteStatus
+	TCPRoutes          map[types.NamespacedName]gwv1.TCPRouteStatus
+	UDPRoutes          map[types.NamespacedName]gwv1.UDPRouteStatus
+	BackendTLSPolicies map[types.NamespacedName]gwv1.PolicyStatus
+}
+
+// ClassVerdict is what the controller knows about a GatewayClass and the cluster, beyond the class itself.
+type ClassVerdict struct {
+	// Unsupported says why the controller cannot serve the class at all ("no provider aws in this build"); empty when it can.
+	Unsupported string
+	// BundleVersion is the gateway.networking.k8s.io/bundle-version of the installed CRDs: "v1.6.3". Empty when unknown.
+	BundleVersion string
+	// Missing are the kinds of the Gateway API whose CRDs are not installed: "TCPRoute". Their features are not claimed.
+	Missing []string
+}

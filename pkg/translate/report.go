@@ -1,0 +1,102 @@
+package translate
+
+import (
+	"k8s.io/apimachinery/pkg/types"
+	gwv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/cloudgate-dev/cloudgate/pkg/ir"
+)
+
+// Report is the verdict on everything in a Snapshot that has a status. Every listener and every parent reference of a route
+// that names this Gateway or one of its ListenerSets has exactly one verdict.
+type Report struct {
+	Gateway      GatewayReport
+	ListenerSets []ListenerSetReport // in order of precedence: oldest first, then by namespace and name
+	Routes       []RouteReport       // by kind, namespace, name
+	Policies     []PolicyReport      // BackendTLSPolicies that apply to a backend of this Gateway, by namespace and name
+}
+
+// Verdict is one condition in the making.
+type Verdict struct {
+	OK       bool
+	Reason   string    // a Gateway API reason
+	Problems []Problem // sorted; may be set where OK is true: what was left out, or what is approximate
+}
+
+// GatewayReport is the verdict on the Gateway itself.
+type GatewayReport struct {
+	Accepted     Verdict // where it is not OK, nothing may be applied to the cloud and what is there stays: see Report.Frozen
+	Resolved     Verdict // references of the Gateway and, in sum, of its listeners
+	Addresses    Verdict // addresses that were asked for and can not be used, as far as it is known without the cloud
+	Listeners    []ListenerReport
+	AttachedSets int32
+}
+
+// ListenerSetReport is the verdict on one ListenerSet.
+type ListenerSetReport struct {
+	Name      types.NamespacedName
+	Accepted  Verdict
+	Listeners []ListenerReport // in the order of the spec
+}
+
+// ListenerReport is the verdict on one listener.
+type ListenerReport struct {
+	Name           gwv1.SectionName
+	Port           int32
+	Protocol       gwv1.ProtocolType
+	SupportedKinds []gwv1.RouteGroupKind
+	AttachedRoutes int32
+	Accepted       Verdict
+	Resolved       Verdict
+	Conflicted     Verdict // OK means that there is no conflict
+	OverlappingTLS Verdict // OK means that there is no overlap
+	Programmed     bool    // it is in the load balancer: as soon as the cloud has that, it is programmed
+	Source         ir.Source
+}
+
+// RouteReport is the verdict on one route, for each of its parents of this Gateway.
+type RouteReport struct {
+	Kind    string // "HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute"
+	Name    types.NamespacedName
+	Parents []ParentReport // in the order of spec.parentRefs; references to other parents are left out
+}
+
+// ParentReport is the verdict on a route as the child of one parent.
+type ParentReport struct {
+	Ref      gwv1.ParentReference // as the route wrote it
+	Accepted Verdict
+	Resolved Verdict
+	Partial  Verdict  // OK means that no rule was dropped, or that the route is not accepted at all
+	Servers  []string // the listeners that serve the route: "listener", or "namespace/set/listener" for one of a ListenerSet
+}
+
+// PolicyReport is the verdict on one BackendTLSPolicy for this Gateway.
+type PolicyReport struct {
+	Name     types.NamespacedName
+	Accepted Verdict
+	Resolved Verdict
+}
+
+// Frozen tells that the Gateway is not accepted as a whole. Nothing may then be created, changed or deleted for it: a mistake in
+// an edit must not cost a load balancer that serves, nor its address.
+func (r *Report) Frozen() bool { return !r.Gateway.Accepted.OK }
+
+// Object names a Kubernetes object in a Problem.
+type Object struct {
+	Kind      string
+	Namespace string
+	Name      string
+}
+
+// Problem says in data what is wrong with one thing. Package status turns it into a sentence.
+type Problem struct {
+	Code    Code
+	Where   string     // the field, from the object that the verdict is on: "rules[1].backendRefs[0]"
+	Object  Object     // the object that is referred to or that is in the way, where there is one
+	Value   string     // the value that is at fault
+	Detail  string     // more of it: what would be allowed, the error of a parser
+	Feature ir.Feature // for CodeFeatureImpossible and CodeFeatureApproximate
+}
+
+// Code is a sort of Problem.
+type Code uint8
