@@ -48,8 +48,17 @@ type Node struct {
 	External string
 	// Pending says what the cloud is still doing, in words for a user; empty when the resource is ready. Set in got only.
 	Pending string
+	// Deleting tells that the cloud is deleting the resource: it is there until it is gone, and cannot be used again. Set in got only.
+	Deleting bool
 	// Addresses are the IPs and host names at which the resource answers, where it is one that does. Set in got only.
 	Addresses []string
+}
+
+// Dependent is a Spec that can tell when its resource need not wait for the update of one that it refers to or is within. A Spec
+// that does not implement it always waits.
+type Dependent interface {
+	// Fits tells whether the resource can be created or updated while dep is still as got.
+	Fits(dep ID, got Spec) bool
 }
 
 // Graph is a set of resources of one owner.
