@@ -1,7 +1,9 @@
 package proxy
 
 import (
+	"crypto/tls"
 	"net/netip"
+	"sync"
 	"time"
 
 	"github.com/cloudgate-dev/cloudgate/pkg/proxy/route"
@@ -165,8 +167,13 @@ type HealthCheck struct {
 	UnhealthyThreshold int
 }
 
-// Certificate is a chain and its key in PEM, checked when it is made.
+// Certificate is a chain and its key in PEM. It is parsed once, so share it by pointer and do not copy it. One that does not parse costs
+// the servers that have no other.
 type Certificate struct {
 	Chain []byte
 	Key   []byte
+
+	parse sync.Once
+	pair  *tls.Certificate
+	err   error
 }
