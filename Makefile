@@ -1,0 +1,77 @@
+# What people run. `make help` lists the targets; the two that matter are `make demo` and `make test`.
+
+GO            ?= go
+BIN           := bin
+CACHE         := .cache
+# The race detector needs a C compiler. Without one the tests run all the same, unless CI is set: there it is an error.
+CC_FOUND      := $(shell command -v gcc 2>/dev/null || command -v clang 2>/dev/null || command -v cc 2>/dev/null)
+RACE          ?= $(if $(CC_FOUND),-race)
+# Packages under test at once. The end-to-end tests measure traffic, so they want a core to themselves.
+PARALLEL      ?= 2
+TEST_TIMEOUT  ?= 20m
+FUZZTIME      ?= 20s
+
+# Tools are pinned, each by its own go.mod, and rebuilt when that changes.
+GOLANGCI_LINT  := $(CACHE)/golangci-lint-$(shell cksum < tools/golangci-lint/go.sum | cut -d' ' -f1)
+CONTROLLER_GEN := $(CACHE)/controller-gen-$(shell cksum < tools/controller-gen/go.sum | cut -d' ' -f1)
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## Build cloudgate and fakecloud into bin/
+	CGO_ENABLED=0 $(GO) build -buildvcs=false -trimpath -o $(BIN)/ ./cmd/...
+
+.PHONY: demo
+demo: ## See it work: Gateways in, load balancers that answer out, on this machine alone
+	@echo "Building. The first time this downloads the dependencies and takes a few minutes; after that it takes seconds."
+	@CGO_ENABLED=0 $(GO) build -buildvcs=false -o $(BIN)/ ./cmd/cloudgate ./test/demo
+	@$(BIN)/demo -cloudgate $(BIN)/cloudgate -examples examples
+
+.PHONY: test
+test: lint verify-generated test-go ## Run everything that has to pass: lint, generated code, all tests with -race
+
+.PHONY: test-go
+test-go: ## Run the Go tests alone (PKG=./pkg/... for some of them)
+ifeq ($(RACE),)
+	@if [ -n "$(CI)" ]; then echo "The race detector needs a C compiler: apt-get install gcc libc6-dev"; exit 1; fi
+	@echo "No C compiler found: the tests run WITHOUT the race detector. To have it: apt-get install gcc libc6-dev"
+endif
+	$(GO) test $(RACE) -shuffle=on -p $(PARALLEL) -timeout $(TEST_TIMEOUT) $(TESTFLAGS) $(if $(PKG),$(PKG),./...)
+
+.PHONY: lint
+lint: $(GOLANGCI_LINT) ## Run golangci-lint, pinned in tools/golangci-lint
+	GOLANGCI_LINT_CACHE=$(abspath $(CACHE))/lint $(GOLANGCI_LINT) run ./...
+
+.PHONY: generate
+generate: $(CONTROLLER_GEN) ## Write generated code and CRDs anew
+	CONTROLLER_GEN=$(abspath $(CONTROLLER_GEN)) $(GO) generate ./...
+
+.PHONY: verify-generated
+verify-generated: $(CONTROLLER_GEN) ## Fail when generated code is not what `make generate` writes
+	CONTROLLER_GEN=$(abspath $(CONTROLLER_GEN)) sh tools/verify-generated.sh $(GO) generate ./...
+
+.PHONY: fuzz
+fuzz: ## Fuzz every target for FUZZTIME each (make test runs the seeds only)
+	@sh tools/fuzz.sh $(GO) $(FUZZTIME)
+
+.PHONY: e2e
+e2e: ## Run the stories of test/e2e alone, with what they measure
+	$(GO) test $(RACE) -count=1 -v -timeout $(TEST_TIMEOUT) ./test/e2e/...
+
+.PHONY: clean
+clean: ## Remove what was built
+	rm -rf $(BIN) $(CACHE)
+
+$(GOLANGCI_LINT): tools/golangci-lint/go.mod
+	@mkdir -p $(CACHE) && rm -f $(CACHE)/golangci-lint-*
+	cd tools/golangci-lint && $(GO) build -trimpath -o $(abspath $@) github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+$(CONTROLLER_GEN): tools/controller-gen/go.mod
+	@mkdir -p $(CACHE) && rm -f $(CACHE)/controller-gen-*
+	cd tools/controller-gen && $(GO) build -trimpath -o $(abspath $@) sigs.k8s.io/controller-tools/cmd/controller-gen
+
+-include test/bench/bench.mk
