@@ -30,8 +30,9 @@ type hamtNode[T any] struct {
 }
 
 type hamtEntry[T any] struct {
-	key string
-	val T
+	hash uint64
+	key  string
+	val  T
 }
 
 const (
@@ -50,7 +51,7 @@ func (m *hamt[T]) get(key string, hash uint64) (T, bool) {
 	for shift := uint(0); n != nil && shift < hashBits; shift += slotBits {
 		bit := slot(hash, shift)
 		if n.leaves&bit != 0 {
-			if e := &n.entries[index(n.leaves, bit)]; e.key == key {
+			if e := &n.entries[index(n.leaves, bit)]; e.hash == hash && e.key == key {
 				return e.val, true
 			}
 			break
@@ -81,7 +82,7 @@ func (n *hamtNode[T]) find(key string) int {
 
 // set makes key stand for val.
 func (m *hamt[T]) set(by *owner, key string, val T) {
-	root, added := m.root.set(by, 0, hash(key), hamtEntry[T]{key, val})
+	root, added := m.root.set(by, 0, hamtEntry[T]{hash(key), key, val})
 	m.root = root
 	if added {
 		m.size++
@@ -129,7 +130,7 @@ func (n *hamtNode[T]) mine(by *owner) *hamtNode[T] {
 	return &copied
 }
 
-func (n *hamtNode[T]) set(by *owner, shift uint, hash uint64, e hamtEntry[T]) (*hamtNode[T], bool) {
+func (n *hamtNode[T]) set(by *owner, shift uint, e hamtEntry[T]) (*hamtNode[T], bool) {
 	switch {
 	case n == nil:
 		n = &hamtNode[T]{owner: by}
@@ -139,11 +140,11 @@ func (n *hamtNode[T]) set(by *owner, shift uint, hash uint64, e hamtEntry[T]) (*
 	if shift >= hashBits {
 		return n, n.setCollided(e)
 	}
-	bit := slot(hash, shift)
+	bit := slot(e.hash, shift)
 	switch {
 	case n.kids&bit != 0:
 		i := index(n.kids, bit)
-		kid, added := n.nodes[i].set(by, shift+slotBits, hash, e)
+		kid, added := n.nodes[i].set(by, shift+slotBits, e)
 		n.nodes[i] = kid
 		return n, added
 	case n.leaves&bit == 0:
@@ -157,7 +158,7 @@ func (n *hamtNode[T]) set(by *owner, shift uint, hash uint64, e hamtEntry[T]) (*
 	}
 	n.push(by, shift, bit, i)
 	kid := index(n.kids, bit)
-	n.nodes[kid], _ = n.nodes[kid].set(by, shift+slotBits, hash, e)
+	n.nodes[kid], _ = n.nodes[kid].set(by, shift+slotBits, e)
 	return n, true
 }
 
@@ -178,7 +179,7 @@ func (n *hamtNode[T]) putEntry(bit uint64, e hamtEntry[T]) {
 // push moves the entry at i, in slot bit, one node down.
 func (n *hamtNode[T]) push(by *owner, shift uint, bit uint64, i int) {
 	e := n.entries[i]
-	kid, _ := (*hamtNode[T])(nil).set(by, shift+slotBits, hash(e.key), e)
+	kid, _ := (*hamtNode[T])(nil).set(by, shift+slotBits, e)
 	n.entries = slices.Delete(n.entries, i, i+1)
 	n.leaves &^= bit
 	n.nodes = slices.Insert(n.nodes, index(n.kids, bit), kid)

@@ -1,5 +1,8 @@
 // Package route finds the route for a request. A Table holds any number of routes; what it finds is, by definition, the matching
-// route with the lowest Rank. How long that takes does not depend on how many routes there are.
+// route with the lowest Rank. How long that takes does not depend on how many routes there are: only routes whose host and path match
+// are looked at one by one, in order of rank, and the regular expressions for the request's host.
+//
+// It knows how requests compare with matches. It knows nothing of what a route leads to, nor of who ranks it.
 package route
 
 // Route is one match and its value.
