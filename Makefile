@@ -11,9 +11,8 @@ PARALLEL      ?= 2
 TEST_TIMEOUT  ?= 20m
 FUZZTIME      ?= 20s
 
-# Tools are pinned, each by its own go.mod, and rebuilt when that changes.
-GOLANGCI_LINT  := $(CACHE)/golangci-lint-$(shell cksum < tools/golangci-lint/go.sum | cut -d' ' -f1)
-CONTROLLER_GEN := $(CACHE)/controller-gen-$(shell cksum < tools/controller-gen/go.sum | cut -d' ' -f1)
+# Pinned by its own go.mod, and rebuilt when that changes.
+GOLANGCI_LINT := $(CACHE)/golangci-lint-$(shell cksum < tools/golangci-lint/go.sum | cut -d' ' -f1)
 
 .DEFAULT_GOAL := help
 
@@ -47,12 +46,12 @@ lint: $(GOLANGCI_LINT) ## Run golangci-lint, pinned in tools/golangci-lint
 	GOLANGCI_LINT_CACHE=$(abspath $(CACHE))/lint $(GOLANGCI_LINT) run ./...
 
 .PHONY: generate
-generate: $(CONTROLLER_GEN) ## Write generated code and CRDs anew
-	CONTROLLER_GEN=$(abspath $(CONTROLLER_GEN)) $(GO) generate ./...
+generate: ## Write generated code and CRDs anew
+	$(GO) generate ./...
 
 .PHONY: verify-generated
-verify-generated: $(CONTROLLER_GEN) ## Fail when generated code is not what `make generate` writes
-	CONTROLLER_GEN=$(abspath $(CONTROLLER_GEN)) sh tools/verify-generated.sh $(GO) generate ./...
+verify-generated: ## Fail when generated code is not what `make generate` writes
+	sh tools/verify-generated.sh $(GO) generate ./...
 
 .PHONY: fuzz
 fuzz: ## Fuzz every target for FUZZTIME each (make test runs the seeds only)
@@ -69,9 +68,5 @@ clean: ## Remove what was built
 $(GOLANGCI_LINT): tools/golangci-lint/go.mod
 	@mkdir -p $(CACHE) && rm -f $(CACHE)/golangci-lint-*
 	cd tools/golangci-lint && $(GO) build -trimpath -o $(abspath $@) github.com/golangci/golangci-lint/v2/cmd/golangci-lint
-
-$(CONTROLLER_GEN): tools/controller-gen/go.mod
-	@mkdir -p $(CACHE) && rm -f $(CACHE)/controller-gen-*
-	cd tools/controller-gen && $(GO) build -trimpath -o $(abspath $@) sigs.k8s.io/controller-tools/cmd/controller-gen
 
 -include test/bench/bench.mk
