@@ -1,0 +1,87 @@
+// Command demo is what `make demo` runs: it starts two backends and `cloudgate dev` on a copy of examples/quickstart, sends real
+// requests to the address that the Gateway's status gives, prints each with its answer, and fails when one is not what it should be.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+func main() {
+	cloudgate := flag.String("cloudgate", "bin/cloudgate", "the cloudgate program")
+	examples := flag.String("examples", "examples", "the folder with the examples")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, *cloudgate, filepath.Join(*examples, "quickstart")); err != nil {
+		fmt.Fprintf(os.Stderr, "\ndemo: %v\n", err)
+		stop()
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, cloudgate, quickstart string) (err error) {
+	start := time.Now()
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	defer cancel()
+
+	stage, err := newStage(quickstart)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stage.close()) }()
+	fmt.Println("Two backends answer on this machine, as pods would:")
+	for _, backend := range stage.backends {
+		fmt.Printf("  %-12s %s\n", backend.name, backend.http.Addr())
+	}
+
+	fmt.Printf("\n$ cloudgate dev -f %s\n", quickstart)
+	dev, err := startDev(ctx, cloudgate, stage.dir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, dev.stop()) }()
+	web, err := dev.waitProgrammed(ctx, "web")
+	if err != nil {
+		return err
+	}
+	fmt.Printf("  Gateway web is Programmed: the fake cloud made a load balancer at %s\n", web.Addresses[0])
+	for _, l := range web.Listeners {
+		note := ""
+		if !l.onItsPort() {
+			note = fmt.Sprintf("  (this user may not listen on %d)", l.Port)
+		}
+		fmt.Printf("  %-6s port %-4d answers at %s%s\n", l.Name, l.Port, l.Endpoint, note)
+	}
+
+	visitor, err := newVisitor(web, stage.certificate)
+	if err != nil {
+		return err
+	}
+	defer visitor.close()
+	for _, step := range []func(context.Context) error{
+		visitor.routing,
+		visitor.canary,
+		visitor.https,
+		func(ctx context.Context) error { return visitor.newWeights(ctx, stage) },
+	} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	fmt.Printf(`
+All as it should be, in %.1f s. To go on:
+  go run ./test/echo/cmd/echo -f examples/quickstart   # backends, in one terminal
+  bin/cloudgate dev -f examples/quickstart             # a whole Cloudgate, in another: edit the files and watch the tree
+  curl -H 'Host: beta.example.com' http://ADDRESS/     # the address that the tree shows
+Other stories are in examples/, and docs/dev.md says what else cloudgate dev can do.
+`, time.Since(start).Seconds())
+	return nil
+}
