@@ -44,6 +44,12 @@ type TargetHealth struct {
 	Reason  string // why it is not healthy, in words for a user
 }
 
+// Sourced is a graph.Spec that can tell which Kubernetes object its resource comes from, so that a failure finds its way to the
+// right status. Only wanted resources know; of one that was observed the Source is zero.
+type Sourced interface {
+	Source() ir.Source
+}
+
 // Scope says whose resources are observed: those of one owner, or, where UID is empty, of every owner of the cluster.
 type Scope struct {
 	Cluster string

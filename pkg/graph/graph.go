@@ -52,6 +52,9 @@ type Node struct {
 	Deleting bool
 	// Addresses are the IPs and host names at which the resource answers, where it is one that does. Set in got only.
 	Addresses []string
+	// Endpoints are the "address:port" at which a port of it really answers, where that can differ from the address and the
+	// port that were asked for (a fake cloud that may not bind port 80). For people and tests. Set in got only.
+	Endpoints []string
 }
 
 // Dependent is a Spec that can tell when its resource need not wait for the update of one that it refers to or is within. A Spec

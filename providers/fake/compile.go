@@ -1,0 +1,278 @@
+package fake
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"github.com/cloudgate-dev/cloudgate/pkg/graph"
+	"github.com/cloudgate-dev/cloudgate/pkg/ir"
+)
+
+// Compile implements cloud.Provider.
+func (p *Provider) Compile(want *ir.LoadBalancer) (graph.Graph, error) { return Compile(want) }
+
+// Compile lowers want into resources of the fake cloud. An error means that want is not a valid ir.LoadBalancer. A load balancer
+// without listeners is one all the same: its address must not be lost while a user mends the only listener.
+func Compile(want *ir.LoadBalancer) (graph.Graph, error) {
+	if want == nil {
+		return graph.Graph{}, nil
+	}
+	c := &compiler{marks: newMarks(want), graph: make(graph.Graph)}
+	for _, crt := range want.Certificates {
+		c.certificate(crt)
+	}
+	for _, pool := range want.Pools {
+		if err := c.pool(pool); err != nil {
+			return nil, err
+		}
+	}
+	if err := c.loadBalancer(want); err != nil {
+		return nil, err
+	}
+	if err := c.graph.Check(); err != nil {
+		return nil, fmt.Errorf("compile %s/%s: %w", want.Owner.Namespace, want.Owner.Name, err)
+	}
+	return c.graph, nil
+}
+
+type compiler struct {
+	marks marks
+	graph graph.Graph
+}
+
+func (c *compiler) add(n graph.Node) { c.graph[n.ID] = n }
+
+// certificate names a certificate by its content, so that a rotated one is made, put to use, and only then the old one deleted.
+func (c *compiler) certificate(crt ir.Certificate) {
+	c.add(graph.Node{ID: certificateID(crt), Spec: &Certificate{
+		Marked: c.marks.mark(certificateID(crt).Name, true, crt.Source),
+		Chain:  string(crt.Chain),
+		Key:    crt.Key,
+	}})
+}
+
+func certificateID(crt ir.Certificate) graph.ID {
+	return graph.ID{Kind: KindCertificate, Name: crt.Name + "-" + digest(string(crt.Chain), string(crt.Key))}
+}
+
+func poolID(name string) graph.ID { return graph.ID{Kind: KindPool, Name: name} }
+
+func (c *compiler) pool(pool ir.Pool) error {
+	protocol, err := poolProtocol(pool.Protocol)
+	if err != nil {
+		return fmt.Errorf("pool %s: %w", pool.Name, err)
+	}
+	spec := &Pool{
+		Marked:      c.marks.mark(pool.Name, true, pool.Source),
+		Protocol:    protocol,
+		Algorithm:   algorithm(pool.Algorithm),
+		HealthCheck: healthCheck(pool.Health),
+	}
+	if t := pool.TLS; t != nil {
+		spec.TLS = &PoolTLS{ServerName: t.ServerName, CAPEM: string(t.CAs), System: t.System}
+		for _, san := range t.SANs {
+			if san.DNS != "" {
+				spec.TLS.DNSNames = append(spec.TLS.DNSNames, san.DNS)
+			}
+			if san.URI != "" {
+				spec.TLS.URIs = append(spec.TLS.URIs, san.URI)
+			}
+		}
+	}
+	for _, t := range pool.Targets {
+		spec.Members = append(spec.Members, Member{Address: t.Address, Port: t.Port, Weight: t.Weight, Draining: t.Draining})
+	}
+	spec.Members = canonicalMembers(spec.Members)
+	c.add(graph.Node{ID: poolID(pool.Name), Spec: spec})
+	return nil
+}
+
+func poolProtocol(p ir.PoolProtocol) (string, error) {
+	switch p {
+	case ir.PoolHTTP1:
+		return "HTTP1", nil
+	case ir.PoolHTTP2:
+		return "HTTP2", nil
+	case ir.PoolTCP:
+		return "TCP", nil
+	case ir.PoolUDP:
+		return "UDP", nil
+	}
+	return "", fmt.Errorf("unknown protocol %d", p)
+}
+
+func algorithm(a ir.Algorithm) string {
+	if a == ir.LeastRequest {
+		return "LeastRequest"
+	}
+	return "RoundRobin"
+}
+
+func healthCheck(h *ir.HealthCheck) *HealthCheck {
+	if h == nil {
+		return nil
+	}
+	check := &HealthCheck{
+		Type:               "TCP",
+		Interval:           Duration(h.Interval),
+		Timeout:            Duration(h.Timeout),
+		HealthyThreshold:   int(h.HealthyThreshold),
+		UnhealthyThreshold: int(h.UnhealthyThreshold),
+	}
+	if h.Kind == ir.HealthHTTP {
+		check.Type, check.Path = "HTTP", h.Path
+	}
+	return check
+}
+
+// loadBalancer adds the load balancer and what is in it. There is one, and all of it but its name can change in place.
+func (c *compiler) loadBalancer(want *ir.LoadBalancer) error {
+	spec := &LoadBalancer{Scheme: "internet"}
+	if want.Reach == ir.ReachPrivate {
+		spec.Scheme = "private"
+	}
+	for _, a := range want.Addresses {
+		if !a.IP.IsValid() {
+			return fmt.Errorf("the fake cloud cannot give the host name %s to a load balancer", a.Hostname)
+		}
+		spec.Addresses = append(spec.Addresses, a.IP)
+	}
+	id := graph.ID{Kind: KindLoadBalancer, Name: want.Owner.Namespace + "/" + want.Owner.Name}
+	spec.Marked = c.marks.mark(id.Name, true, ir.Source{Kind: "Gateway", Namespace: want.Owner.Namespace, Name: want.Owner.Name})
+	c.add(graph.Node{ID: id, Spec: spec})
+	certificates := make(map[string]graph.ID, len(want.Certificates))
+	for _, crt := range want.Certificates {
+		certificates[crt.Name] = certificateID(crt)
+	}
+	for _, l := range want.Listeners {
+		if err := c.listener(l, id, certificates); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *compiler) listener(l ir.Listener, lb graph.ID, certificates map[string]graph.ID) error {
+	protocol, family, err := listenerProtocol(l.Protocol)
+	if err != nil {
+		return fmt.Errorf("listener on port %d: %w", l.Port, err)
+	}
+	id := graph.ID{Kind: KindListener, Name: fmt.Sprintf("%s-%d", strings.ToLower(protocol), l.Port)}
+	spec := &Listener{Port: l.Port, Protocol: protocol}
+	// Another protocol on the same port is another listener, and a port belongs to one.
+	node := graph.Node{ID: id, Spec: spec, Within: lb, Holds: []string{fmt.Sprintf("port %d/%s", l.Port, family)}}
+	for _, s := range l.Servers {
+		server := Server{Name: s.Name, Hostname: s.Hostname, TLS: tlsMode(s.TLS)}
+		for _, name := range s.Certificates {
+			crt, ok := certificates[name]
+			if !ok {
+				return fmt.Errorf("%s: server %s: no certificate %s", id, s.Name, name)
+			}
+			server.Certificates = append(server.Certificates, crt.Name)
+			node.Refs = appendOnce(node.Refs, crt)
+		}
+		spec.Servers = append(spec.Servers, server)
+		if err := c.rules(id, s); err != nil {
+			return fmt.Errorf("%s: server %s: %w", id, s.Name, err)
+		}
+	}
+	source := ir.Source{}
+	if len(l.Servers) > 0 {
+		source = l.Servers[0].Source
+	}
+	spec.Marked = c.marks.mark(id.Name, false, source)
+	c.add(node)
+	return nil
+}
+
+func appendOnce(ids []graph.ID, id graph.ID) []graph.ID {
+	for _, known := range ids {
+		if known == id {
+			return ids
+		}
+	}
+	return append(ids, id)
+}
+
+func listenerProtocol(p ir.Protocol) (protocol, family string, err error) {
+	switch p {
+	case ir.ProtocolHTTP:
+		return "HTTP", "tcp", nil
+	case ir.ProtocolHTTPS:
+		return "HTTPS", "tcp", nil
+	case ir.ProtocolTLS:
+		return "TLS", "tcp", nil
+	case ir.ProtocolTCP:
+		return "TCP", "tcp", nil
+	case ir.ProtocolUDP:
+		return "UDP", "udp", nil
+	}
+	return "", "", fmt.Errorf("unknown protocol %d", p)
+}
+
+func tlsMode(m ir.TLSMode) string {
+	switch m {
+	case ir.TLSTerminate:
+		return "terminate"
+	case ir.TLSPassthrough:
+		return "passthrough"
+	case ir.TLSNone:
+	}
+	return ""
+}
+
+// rules groups the rules of a server that come from one rule of one route and do the same: they differ in what they match, and the
+// cloud's rules can match several things. So a route's rule costs one call, and its name, which is that of its source, stays
+// when its action changes.
+func (c *compiler) rules(listener graph.ID, s ir.Server) error {
+	type group struct {
+		source ir.Source
+		action string
+	}
+	groups := make(map[group]*Rule)
+	variants := make(map[ir.Source]int)
+	for _, r := range s.Rules {
+		action, refs := ruleAction(r.Action)
+		if action == (Action{}) {
+			return fmt.Errorf("rule %s has no action", r.Rank)
+		}
+		key, err := json.Marshal(action)
+		if err != nil {
+			return fmt.Errorf("rule %s: %w", r.Rank, err)
+		}
+		match, err := ruleMatch(r)
+		if err != nil {
+			return err
+		}
+		if rule := groups[group{r.Source, string(key)}]; rule != nil {
+			rule.Matches = append(rule.Matches, match)
+			continue
+		}
+		id := ruleID(listener, s.Name, r.Source, variants[r.Source])
+		variants[r.Source]++
+		rule := &Rule{Marked: c.marks.mark(id.Name, false, r.Source), Server: s.Name, Matches: []Match{match}, Action: action}
+		groups[group{r.Source, string(key)}] = rule
+		c.add(graph.Node{ID: id, Spec: rule, Within: listener, Refs: refs})
+	}
+	return nil
+}
+
+// ruleID is unique: of what it is made, only server names can contain slashes, and the parts after them are counted.
+func ruleID(listener graph.ID, server string, s ir.Source, variant int) graph.ID {
+	name := fmt.Sprintf("%s/%s/%s/%s/%s/%d", listener.Name, server, s.Kind, s.Namespace, s.Name, s.Rule)
+	if variant > 0 {
+		name += fmt.Sprintf("+%d", variant)
+	}
+	return graph.ID{Kind: KindRule, Name: name}
+}
+
+// addresses returns the textual form of ips.
+func addresses(ips []netip.Addr) []string {
+	out := make([]string, 0, len(ips))
+	for _, ip := range ips {
+		out = append(out, ip.String())
+	}
+	return out
+}
