@@ -1,0 +1,146 @@
+package dev
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
+
+// State is what `cloudgate dev` shows: every Gateway with its listeners and where they answer, every route, and what is wrong with
+// each. It is one document of `-o json`.
+type State struct {
+	// Settled tells that every object has been looked at as it is now and that the cloud is not working on anything.
+	Settled bool `json:"settled"`
+	// Converged is Settled with nothing wrong anywhere.
+	Converged bool `json:"converged"`
+	// Files are what cannot be read as it is now, with file and line; the objects that stood there before are kept.
+	Files []string `json:"files,omitempty"`
+	// Problems are all that is wrong, each with its object first; files that cannot be read come before the rest.
+	Problems []string  `json:"problems"`
+	Gateways []Gateway `json:"gateways"`
+	Routes   []Route   `json:"routes"`
+}
+
+// Gateway is one load balancer as its user sees it.
+type Gateway struct {
+	Namespace  string     `json:"namespace"`
+	Name       string     `json:"name"`
+	Class      string     `json:"class"`
+	Programmed bool       `json:"programmed"`
+	Addresses  []string   `json:"addresses"`
+	Listeners  []Listener `json:"listeners"`
+	Problems   []string   `json:"problems,omitempty"`
+}
+
+// Listener is one listener of a Gateway, or of a ListenerSet that is attached to it.
+type Listener struct {
+	Name     string `json:"name"`
+	Set      string `json:"listenerSet,omitempty"` // namespace/name
+	Port     int32  `json:"port"`
+	Protocol string `json:"protocol"`
+	Hostname string `json:"hostname,omitempty"`
+	// Endpoint is where the listener answers. Its port is not Port where this user may not listen on that.
+	Endpoint       string   `json:"endpoint,omitempty"`
+	AttachedRoutes int32    `json:"attachedRoutes"`
+	Programmed     bool     `json:"programmed"`
+	Problems       []string `json:"problems,omitempty"`
+}
+
+// Route is a route of any kind.
+type Route struct {
+	Kind      string   `json:"kind"`
+	Namespace string   `json:"namespace"`
+	Name      string   `json:"name"`
+	Hostnames []string `json:"hostnames,omitempty"`
+	Parents   []Parent `json:"parents"`
+}
+
+// Parent is a route's attachment to one parent.
+type Parent struct {
+	Kind      string   `json:"kind"` // Gateway or ListenerSet
+	Namespace string   `json:"namespace"`
+	Name      string   `json:"name"`
+	Section   string   `json:"section,omitempty"`
+	Accepted  bool     `json:"accepted"`
+	Resolved  bool     `json:"resolvedRefs"`
+	Problems  []string `json:"problems,omitempty"`
+}
+
+func (g Gateway) id() string { return "Gateway " + g.Namespace + "/" + g.Name }
+
+func (r Route) id() string { return r.Kind + " " + r.Namespace + "/" + r.Name }
+
+func (p Parent) id() string {
+	id := p.Kind + " " + p.Namespace + "/" + p.Name
+	if p.Section != "" {
+		id += " section " + p.Section
+	}
+	return id
+}
+
+// finish sorts s and sums up what is wrong in it.
+func (s *State) finish() {
+	slices.SortFunc(s.Gateways, func(a, b Gateway) int {
+		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
+	})
+	slices.SortFunc(s.Routes, func(a, b Route) int {
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
+	})
+	s.Problems = append([]string{}, s.Files...)
+	for _, g := range s.Gateways {
+		for _, p := range g.Problems {
+			s.Problems = append(s.Problems, g.id()+": "+p)
+		}
+		for _, l := range g.Listeners {
+			for _, p := range l.Problems {
+				s.Problems = append(s.Problems, g.id()+" listener "+l.Name+": "+p)
+			}
+		}
+	}
+	for _, r := range s.Routes {
+		for _, parent := range r.Parents {
+			for _, p := range parent.Problems {
+				s.Problems = append(s.Problems, r.id()+" on "+parent.id()+": "+p)
+			}
+		}
+	}
+	s.Converged = s.Settled && len(s.Problems) == 0
+}
+
+// line is one fact of a State: what it is about, and what is so.
+type line struct{ about, what string }
+
+// lines flattens s, so that two States can be compared fact by fact.
+func (s State) lines() []line {
+	var all []line
+	for _, f := range s.Files {
+		all = append(all, line{f, "the objects it had before are kept"})
+	}
+	for _, g := range s.Gateways {
+		state := "not programmed"
+		if g.Programmed {
+			state = "programmed at " + strings.Join(g.Addresses, ", ")
+		}
+		all = append(all, line{g.id(), withProblems(state, g.Problems)})
+		for _, l := range g.Listeners {
+			all = append(all, line{g.id() + " listener " + l.Name, withProblems(l.summary(), l.Problems)})
+		}
+	}
+	for _, r := range s.Routes {
+		for _, p := range r.Parents {
+			state := "not accepted"
+			if p.Accepted {
+				state = "accepted"
+			}
+			all = append(all, line{r.id() + " on " + p.id(), withProblems(state, p.Problems)})
+		}
+	}
+	return all
+}
+
+func withProblems(state string, problems []string) string {
+	if len(problems) == 0 {
+		return state
+	}
+	return state + "; " + strings.Join(problems, "; ")
+}
