@@ -1,0 +1,61 @@
+package proxy
+
+import "cmp"
+
+// applyPools returns the pools for want: those of before where the Pool is the same, new ones where not. It changes no map that a
+// version holds. Callers drop the old ones after.
+func (e *Engine) applyPools(want map[string]*Pool) map[string]*pool {
+	got := make(map[string]*pool, len(want))
+	changed := len(want) != len(e.pools)
+	for name, cfg := range want {
+		p := e.pools[name]
+		if p == nil || p.cfg != cfg {
+			p = e.newPool(name, cfg)
+			changed = true
+		}
+		got[name] = p
+	}
+	if !changed {
+		return e.pools
+	}
+	return got
+}
+
+// newPool makes a pool and takes hold of its endpoints and their checks, which go on as they are when another pool has them.
+func (e *Engine) newPool(name string, cfg *Pool) *pool {
+	p := &pool{name: name, cfg: cfg, epoch: &e.epoch}
+	fingerprint := cfg.TLS.fingerprint()
+	for _, want := range cfg.Endpoints {
+		key := endpointKey{address: want.Address, protocol: cfg.Protocol, tls: fingerprint}
+		ep := e.endpoints[key]
+		if ep == nil {
+			ep = e.newEndpoint(key, cfg.TLS)
+			e.endpoints[key] = ep
+		}
+		ep.refs++
+		m := &member{endpoint: ep, weight: uint64(cmp.Or(want.Weight, 1)), draining: want.Draining}
+		if cfg.Health != nil {
+			m.check = e.holdCheck(checkKey{key, *cfg.Health}, ep)
+		}
+		p.members = append(p.members, m)
+	}
+	return p
+}
+
+// dropPools lets go of the pools of old that are not in kept, and of what only they had.
+func (e *Engine) dropPools(old, kept map[string]*pool) {
+	for name, p := range old {
+		if kept[name] == p {
+			continue
+		}
+		for _, m := range p.members {
+			if m.check != nil {
+				e.dropCheck(m.check)
+			}
+			if m.refs--; m.refs == 0 {
+				delete(e.endpoints, m.key)
+				m.retire()
+			}
+		}
+	}
+}

@@ -1,0 +1,201 @@
+package proxy
+
+import (
+	"io"
+	"net/http"
+
+	"github.com/cloudgate-dev/cloudgate/pkg/proxy/h1"
+)
+
+// forward sends the request to one of the rule's backends by weight and passes the response on.
+func (x *exchange) forward() {
+	f := x.route.forward
+	x.backend = f.choose()
+	if x.backend == nil {
+		x.answer(http.StatusInternalServerError, "no backend has weight")
+		return
+	}
+	if x.backend.cfg.Pool == "" {
+		status := x.backend.cfg.Status
+		if status == 0 {
+			status = http.StatusInternalServerError
+		}
+		x.answer(status, "the backend is not valid")
+		return
+	}
+	p := x.version.pools[x.backend.cfg.Pool]
+	if p == nil {
+		x.answer(http.StatusInternalServerError, "the backend's pool is not there")
+		return
+	}
+	x.prepare(f)
+	x.limit = newLimit(f.cfg)
+	x.connect(p)
+}
+
+// prepare makes the request what the endpoint shall see.
+func (x *exchange) prepare(f *forwardState) {
+	x.forwarded()
+	if f.cfg.RewritePath != nil {
+		x.req.RawPath = rewritten(x.req.RawPath, x.prefix, f.cfg.RewritePath)
+	}
+	if f.cfg.RewriteHost != "" {
+		x.req.Authority = f.cfg.RewriteHost
+	}
+	x.req.Fields = f.request.apply(x.req.Fields)
+	x.req.Fields = x.backend.request.apply(x.req.Fields)
+	x.hostEdit(f.request.set)
+	x.hostEdit(x.backend.request.set)
+}
+
+// hostEdit follows a filter that sets Host, which is not sent as a field.
+func (x *exchange) hostEdit(set []h1.Field) {
+	for i := range set {
+		if set[i].ID == h1.Host {
+			x.req.Authority = set[i].Value
+		}
+	}
+}
+
+// connect tries endpoints until one answers, and passes its answer on.
+func (x *exchange) connect(p *pool) {
+	why := tryUnsent
+	for n := 0; n < x.engine.options.MaxTries; n++ {
+		m := p.pick(&x.tried)
+		if m == nil {
+			break
+		}
+		if m.transport == nil {
+			x.answer(http.StatusInternalServerError, "the backend does not speak HTTP")
+			return
+		}
+		if n > 0 {
+			x.client.counters.retries.Add(1)
+		}
+		x.member = m
+		m.begin()
+		x.limit.begin()
+		why = m.transport.try(x)
+		if why == tryOK {
+			x.relay()
+			x.limit.end()
+			m.end()
+			return
+		}
+		x.limit.end()
+		m.end()
+		switch why {
+		case tryUnsent:
+			x.tried.add(m.endpoint)
+		case tryStale:
+			// The same endpoint is as good as another: what was stale was the connection.
+			if !x.repeatable() {
+				why, n = tryBroken, x.engine.options.MaxTries
+			}
+			x.fresh = true
+		case tryOK, tryBroken, tryTimeout, tryClient:
+			n = x.engine.options.MaxTries
+		}
+	}
+	x.failed(why)
+}
+
+// repeatable reports whether the request may be sent again after an endpoint may have got it.
+func (x *exchange) repeatable() bool { return x.req.Length == 0 && x.req.Idempotent() }
+
+// failed answers for an endpoint that did not.
+func (x *exchange) failed(why outcome) {
+	switch {
+	case why == tryClient && x.status == 0:
+		x.reason = "the client is gone"
+		x.w.abort()
+	case why == tryClient:
+		x.answer(x.status, x.reason)
+	case x.limit.expired() || why == tryTimeout:
+		x.answer(http.StatusGatewayTimeout, "the endpoint did not answer in time")
+	case why == tryUnsent && x.member == nil:
+		x.answer(http.StatusServiceUnavailable, "no healthy endpoint")
+	case why == tryUnsent:
+		x.answer(http.StatusServiceUnavailable, "no endpoint could be connected to")
+	default:
+		x.answer(http.StatusBadGateway, "the endpoint broke off")
+	}
+}
+
+// relay passes the response on.
+func (x *exchange) relay() {
+	resp := &x.resp
+	resp.Fields = x.backend.response.apply(resp.Fields)
+	resp.Fields = x.route.response.apply(resp.Fields)
+	x.status = resp.Status
+	if resp.Status == http.StatusSwitchingProtocols {
+		x.tunnel()
+		return
+	}
+	head := h1.Bodyless(x.req.Verb, resp.Status)
+	if err := x.w.respond(resp, head); err != nil {
+		x.drop("the client is gone")
+		return
+	}
+	if head {
+		x.finish(nil)
+		return
+	}
+	for {
+		if x.respBody.buffered() == 0 {
+			if err := x.w.flush(); err != nil {
+				x.drop("the client is gone")
+				return
+			}
+		}
+		p, err := x.respBody.next()
+		if err == io.EOF { //nolint:errorlint // body.next promises io.EOF itself.
+			x.finish(x.respBody.trailers())
+			return
+		}
+		if err != nil {
+			x.member.failures.Add(1)
+			x.drop("the endpoint broke off in the response")
+			return
+		}
+		if err := x.w.write(p); err != nil {
+			x.drop("the client is gone")
+			return
+		}
+		x.out += int64(len(p))
+	}
+}
+
+// finish ends a response that was whole.
+func (x *exchange) finish(trailers []h1.Field) {
+	err := x.w.finish(trailers)
+	x.up.done(true)
+	if err != nil {
+		x.reason = "the client is gone"
+		x.w.abort()
+	}
+}
+
+// drop ends a response that is not whole.
+func (x *exchange) drop(reason string) {
+	x.reason = reason
+	x.up.done(false)
+	x.w.abort()
+}
+
+// tunnel carries bytes both ways after the endpoint switched protocols.
+func (x *exchange) tunnel() {
+	w, raw, early := x.up.tunnel()
+	if w == nil || x.req.Upgrade == "" {
+		x.up.done(false)
+		x.answer(http.StatusBadGateway, "the endpoint switched protocols unasked")
+		return
+	}
+	x.limit.end() // A timeout of a request is not one of what it becomes.
+	in, out, err := x.w.tunnel(&x.resp, w, raw, early)
+	x.in, x.out = x.in+in, x.out+out
+	if err != nil {
+		x.reason = "the tunnel broke off"
+	}
+	x.up.done(false)
+}

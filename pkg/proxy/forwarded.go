@@ -1,0 +1,59 @@
+package proxy
+
+import (
+	"unsafe"
+
+	"github.com/cloudgate-dev/cloudgate/pkg/proxy/h1"
+)
+
+// forwarded tells the endpoint who the client is and what it asked for. What a client says itself counts only where it is a trusted proxy:
+// then X-Forwarded-For is continued and the other fields stay.
+func (x *exchange) forwarded() {
+	c := x.client
+	proto := "http"
+	if c.tls {
+		proto = "https"
+	}
+	chain := c.ip
+	var has [h1.ForwardedPort + 1]bool
+	for i := range x.req.Fields {
+		f := &x.req.Fields[i]
+		switch f.ID {
+		case h1.ForwardedFor:
+			f.Gone = true
+			if c.trusted && f.Value != "" {
+				chain = x.join(f.Value, chain, has[h1.ForwardedFor])
+				has[h1.ForwardedFor] = true
+			}
+		case h1.ForwardedProto, h1.ForwardedHost, h1.ForwardedPort:
+			f.Gone = !c.trusted
+			has[f.ID] = c.trusted
+		}
+	}
+	x.req.Fields = append(x.req.Fields, h1.Field{Name: "X-Forwarded-For", Value: chain, ID: h1.ForwardedFor})
+	add := func(id h1.FieldID, name, value string) {
+		if !has[id] && value != "" {
+			x.req.Fields = append(x.req.Fields, h1.Field{Name: name, Value: value, ID: id})
+		}
+	}
+	add(h1.ForwardedProto, "X-Forwarded-Proto", proto)
+	add(h1.ForwardedHost, "X-Forwarded-Host", x.req.Authority)
+	add(h1.ForwardedPort, "X-Forwarded-Port", c.port)
+}
+
+// join puts value into chain, before the client's own address at its end.
+func (x *exchange) join(value, chain string, again bool) string {
+	mark := len(x.scratch)
+	if again {
+		chain = chain[:len(chain)-len(x.client.ip)-2]
+		x.scratch = append(append(append(x.scratch, chain...), ", "...), value...)
+	} else {
+		x.scratch = append(x.scratch, value...)
+	}
+	x.scratch = append(append(x.scratch, ", "...), x.client.ip...)
+	made := x.scratch[mark:]
+	return unsafe.String(unsafe.SliceData(made), len(made))
+}
+
+// readOnly is s as bytes that must not be written to.
+func readOnly(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }

@@ -1,0 +1,122 @@
+package proxy
+
+import (
+	"sync"
+	"time"
+)
+
+// limit holds the timeouts that a route sets for a request. They are exact, unlike those of Options. A nil limit never ends anything.
+type limit struct {
+	request time.Time // when the whole request is over; zero for never
+	backend time.Duration
+
+	mu     sync.Mutex
+	timer  *time.Timer
+	target interrupter
+	over   bool
+	turn   int // counts watches, so that a late timer does not end the next try
+}
+
+// interrupter is what a limit ends when it is over.
+type interrupter interface{ interrupt() }
+
+// newLimit begins to count the request's time.
+func newLimit(f *Forward) *limit {
+	if f.RequestTimeout <= 0 && f.BackendTimeout <= 0 {
+		return nil
+	}
+	l := &limit{backend: f.BackendTimeout}
+	if f.RequestTimeout > 0 {
+		l.request = wallClock().Add(f.RequestTimeout)
+	}
+	return l
+}
+
+// begin starts the time of one try.
+func (l *limit) begin() {
+	if l == nil {
+		return
+	}
+	left, ok := l.left()
+	if l.backend > 0 && (!ok || l.backend < left) {
+		left = l.backend
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.turn++
+	turn := l.turn
+	l.over = false
+	l.timer = time.AfterFunc(left, func() { l.fire(turn) })
+}
+
+// left is what is left for the whole request, and whether that is limited.
+func (l *limit) left() (time.Duration, bool) {
+	if l == nil || l.request.IsZero() {
+		return 0, false
+	}
+	return l.request.Sub(wallClock()), true
+}
+
+// fire ends a try.
+func (l *limit) fire(turn int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.turn != turn {
+		return
+	}
+	l.over = true
+	if l.target != nil {
+		l.target.interrupt()
+	}
+}
+
+// watch has target interrupted when the time of the try is over; at once if it is. nil stops watching.
+func (l *limit) watch(target interrupter) {
+	if l == nil {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.target = target
+	if l.over && target != nil {
+		target.interrupt()
+	}
+}
+
+// expired reports whether the time of the try is over.
+func (l *limit) expired() bool {
+	if l == nil {
+		return false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.over
+}
+
+// end stops the time of a try.
+func (l *limit) end() {
+	if l == nil {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.turn++
+	l.target = nil
+	if l.timer != nil {
+		l.timer.Stop()
+	}
+}
+
+// dial is how long opening a connection may take.
+func (l *limit) dial(d time.Duration) time.Duration {
+	if l == nil {
+		return d
+	}
+	if left, ok := l.left(); ok && (d < 0 || left < d) {
+		d = left
+	}
+	if l.backend > 0 && (d < 0 || l.backend < d) {
+		d = l.backend
+	}
+	return max(d, time.Millisecond)
+}

@@ -1,0 +1,97 @@
+//go:build linux && (amd64 || arm64)
+
+package proxy
+
+import (
+	"io"
+	"os"
+	"syscall"
+	"unsafe"
+)
+
+// rawRead is the state of a read: the function that the runtime's poller calls is made once, not for each read. The system calls are
+// raw ones: a socket that does not block returns at once, so telling the scheduler about the call would cost more than the call may take.
+type rawRead struct {
+	p     []byte
+	n     int
+	errno syscall.Errno
+	fn    func(fd uintptr) bool
+}
+
+func (r *rawRead) prepare() {
+	r.fn = func(fd uintptr) bool {
+		for {
+			n, _, errno := syscall.RawSyscall6(syscall.SYS_RECVFROM, fd, uintptr(unsafe.Pointer(&r.p[0])), uintptr(len(r.p)), 0, 0, 0)
+			switch errno {
+			case syscall.EINTR:
+				continue
+			case syscall.EAGAIN:
+				return false
+			}
+			r.n, r.errno = int(n), errno
+			return true
+		}
+	}
+}
+
+// Read reads what is there, and waits when nothing is.
+func (c *rawConn) Read(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	r := &c.in
+	r.p = p
+	err := c.raw.Read(r.fn)
+	r.p = nil
+	switch {
+	case err != nil:
+		return 0, err
+	case r.errno != 0:
+		return 0, os.NewSyscallError("recv", r.errno)
+	case r.n == 0:
+		return 0, io.EOF
+	}
+	return r.n, nil
+}
+
+// rawWrite is the state of a write.
+type rawWrite struct {
+	p     []byte // what is left
+	errno syscall.Errno
+	fn    func(fd uintptr) bool
+}
+
+func (w *rawWrite) prepare() {
+	w.fn = func(fd uintptr) bool {
+		for len(w.p) > 0 {
+			n, _, errno := syscall.RawSyscall6(syscall.SYS_SENDTO, fd, uintptr(unsafe.Pointer(&w.p[0])), uintptr(len(w.p)), syscall.MSG_NOSIGNAL, 0, 0)
+			switch errno {
+			case 0:
+				w.p = w.p[n:]
+			case syscall.EINTR:
+			case syscall.EAGAIN:
+				return false
+			default:
+				w.errno = errno
+				return true
+			}
+		}
+		return true
+	}
+}
+
+// Write writes all of p.
+func (c *rawConn) Write(p []byte) (int, error) {
+	w := &c.out
+	w.p, w.errno = p, 0
+	err := c.raw.Write(w.fn)
+	n := len(p) - len(w.p)
+	w.p = nil
+	switch {
+	case err != nil:
+		return n, err
+	case w.errno != 0:
+		return n, os.NewSyscallError("send", w.errno)
+	}
+	return n, nil
+}

@@ -1,0 +1,167 @@
+package proxy
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/cloudgate-dev/cloudgate/pkg/proxy/h1"
+)
+
+// routeState is a Rule made ready to act, and what it remembers between requests.
+type routeState struct {
+	rule     *Rule
+	used     atomic.Int64  // coarse time
+	forward  *forwardState // of a *Forward
+	response edit          // of any Action
+}
+
+// forwardState is a Forward made ready.
+type forwardState struct {
+	cfg      *Forward
+	request  edit
+	backends []backendState
+	sums     []uint64 // sums[i] is the weight of backends[:i+1]
+	turn     atomic.Uint64
+}
+
+type backendState struct {
+	cfg               *Backend
+	request, response edit
+}
+
+// choose returns the backend whose turn it is by weight, and nil when none has any.
+func (f *forwardState) choose() *backendState {
+	if len(f.sums) == 0 {
+		return nil
+	}
+	total := f.sums[len(f.sums)-1]
+	if total == 0 {
+		return nil
+	}
+	if len(f.sums) == 1 {
+		return &f.backends[0]
+	}
+	at := spread(f.turn.Add(1), total)
+	for i := range f.sums {
+		if at < f.sums[i] {
+			return &f.backends[i]
+		}
+	}
+	return nil
+}
+
+// edit is a HeaderEdit made ready.
+type edit struct {
+	remove   []string
+	set, add []h1.Field
+}
+
+// apply changes fields: first remove, then set, then add.
+func (e *edit) apply(fields []h1.Field) []h1.Field {
+	for _, name := range e.remove {
+		h1.Remove(fields, name)
+	}
+	for i := range e.set {
+		h1.Remove(fields, e.set[i].Name)
+	}
+	fields = append(fields, e.set...)
+	return append(fields, e.add...)
+}
+
+// newEdit leaves out what would break a message: what is no valid field, and the fields that frame it or belong to one connection.
+func newEdit(h *HeaderEdit, refused func(name string)) edit {
+	var e edit
+	for _, name := range h.Remove {
+		if fieldAllowed(name, "") {
+			e.remove = append(e.remove, name)
+		} else {
+			refused(name)
+		}
+	}
+	ready := func(list []Header) (fields []h1.Field) {
+		for _, f := range list {
+			if fieldAllowed(f.Name, f.Value) {
+				fields = append(fields, h1.Field{Name: f.Name, Value: f.Value, ID: h1.Identify(f.Name)})
+			} else {
+				refused(f.Name)
+			}
+		}
+		return fields
+	}
+	e.set, e.add = ready(h.Set), ready(h.Add)
+	return e
+}
+
+func fieldAllowed(name, value string) bool {
+	id := h1.Identify(name)
+	return h1.ValidField(name, value) && !id.HopByHop() && id != h1.ContentLength && id != h1.Trailer
+}
+
+// routeCache has the states of the rules that were used lately. Rules of tables are many and shared between versions, so a state is made
+// when the first request comes and not when a table does.
+type routeCache struct {
+	states sync.Map // *Rule to *routeState
+	swept  int64    // coarse time; guarded by Engine.mu
+}
+
+// routeFor returns the state of rule.
+func (e *Engine) routeFor(rule *Rule) *routeState {
+	if s, ok := e.routes.states.Load(rule); ok {
+		state := s.(*routeState)
+		if now := coarse(); state.used.Load() != now {
+			state.used.Store(now)
+		}
+		return state
+	}
+	state := newRouteState(rule, e.options.Logf)
+	state.used.Store(coarse())
+	s, _ := e.routes.states.LoadOrStore(rule, state)
+	return s.(*routeState)
+}
+
+// forgotten is how long a rule goes without a request until its state is dropped. All that is lost is whose turn it is.
+const forgotten = int64(2 * time.Minute)
+
+// sweep drops the states of rules that are not used any more. Apply calls it.
+func (c *routeCache) sweep() {
+	now := coarse()
+	if now-c.swept < forgotten/2 {
+		return
+	}
+	c.swept = now
+	c.states.Range(func(rule, state any) bool {
+		if now-state.(*routeState).used.Load() > forgotten {
+			c.states.Delete(rule)
+		}
+		return true
+	})
+}
+
+func newRouteState(rule *Rule, logf func(string, ...any)) *routeState {
+	s := &routeState{rule: rule}
+	refused := func(name string) {
+		logf("rule %q: header field %q is not one that a filter may change, or has a value that cannot be sent; it is left as it was", rule.Name, name)
+	}
+	switch a := rule.Action.(type) {
+	case *Forward:
+		s.response = newEdit(&a.ResponseHeaders, refused)
+		f := &forwardState{cfg: a, request: newEdit(&a.RequestHeaders, refused)}
+		var sum uint64
+		for i := range a.Backends {
+			b := &a.Backends[i]
+			sum += uint64(b.Weight)
+			f.sums = append(f.sums, sum)
+			f.backends = append(f.backends, backendState{cfg: b, request: newEdit(&b.RequestHeaders, refused), response: newEdit(&b.ResponseHeaders, refused)})
+		}
+		s.forward = f
+	case *Redirect:
+		s.response = newEdit(&a.ResponseHeaders, refused)
+	case *Respond:
+		s.response = newEdit(&a.ResponseHeaders, refused)
+	default:
+		logf("rule %q: unknown action %s", rule.Name, fmt.Sprintf("%T", rule.Action))
+	}
+	return s
+}

@@ -1,0 +1,97 @@
+package proxy
+
+import (
+	"net/http"
+
+	"github.com/cloudgate-dev/cloudgate/pkg/proxy/h1"
+	"github.com/cloudgate-dev/cloudgate/pkg/proxy/route"
+)
+
+// serve answers x's request: it finds the rule and does what that says. When it returns, the response has been sent, or x.w was aborted.
+func (e *Engine) serve(x *exchange) {
+	if e.log.samples() {
+		x.began = precise()
+	}
+	x.path = x.req.RawPath
+	x.act()
+	x.client.counters.status[min(x.status/100, 5)].Add(1)
+	if x.in > 0 {
+		x.client.counters.bytesIn.Add(uint64(x.in))
+	}
+	x.client.counters.bytesOut.Add(uint64(x.out))
+	if x.began != 0 {
+		e.log.write(x)
+	}
+}
+
+// act finds the rule and follows it.
+func (x *exchange) act() {
+	server := x.version.site.server(x.req.Hostname)
+	if server == nil {
+		x.answer(http.StatusNotFound, "no server for the host")
+		return
+	}
+	found, ok := server.Rules.Lookup(&x.req)
+	if !ok {
+		x.answer(http.StatusNotFound, "no rule")
+		return
+	}
+	if found.Match.Path.Kind == route.PathPrefix {
+		x.prefix = found.Match.Path.Value
+	}
+	x.route = x.engine.routeFor(found.Value)
+	switch a := found.Value.Action.(type) {
+	case *Forward:
+		x.forward()
+	case *Redirect:
+		x.redirect(a)
+	case *Respond:
+		x.respond(a)
+	default:
+		x.answer(http.StatusInternalServerError, "the rule has no action")
+	}
+}
+
+// respond answers as a Respond says.
+func (x *exchange) respond(a *Respond) {
+	x.resp.Reset()
+	x.resp.Status = a.Status
+	if a.Body != "" {
+		x.resp.Add("Content-Type", "text/plain; charset=utf-8")
+	}
+	x.resp.Add("Date", dateNow())
+	x.resp.Fields = x.route.response.apply(x.resp.Fields)
+	x.reason = "answered by the rule"
+	x.send(a.Body)
+}
+
+// answer answers by itself with status, for a reason that the access log gives.
+func (x *exchange) answer(status int, reason string) {
+	x.resp.Reset()
+	x.resp.Status = status
+	x.reason = reason
+	x.resp.Add("Content-Type", "text/plain; charset=utf-8")
+	x.resp.Add("Date", dateNow())
+	x.send(http.StatusText(status) + "\n")
+}
+
+// send sends x.resp with the whole body.
+func (x *exchange) send(body string) {
+	x.resp.Length = int64(len(body))
+	x.status = x.resp.Status
+	head := h1.Bodyless(x.req.Verb, x.resp.Status)
+	if err := x.w.respond(&x.resp, head); err != nil {
+		x.w.abort()
+		return
+	}
+	if !head && body != "" {
+		if err := x.w.write(readOnly(body)); err != nil {
+			x.w.abort()
+			return
+		}
+		x.out += int64(len(body))
+	}
+	if err := x.w.finish(nil); err != nil {
+		x.w.abort()
+	}
+}

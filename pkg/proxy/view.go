@@ -1,0 +1,77 @@
+package proxy
+
+import (
+	"errors"
+	"strings"
+)
+
+// version is the configuration as one listener's traffic sees it: its servers and the pools that their rules point at. It is immutable and
+// swapped whole. A request, connection or session takes one when it begins and keeps it to its end.
+type version struct {
+	site  *listenerView
+	pools map[string]*pool
+}
+
+// listenerView is a Listener made ready to serve.
+type listenerView struct {
+	name string
+	cfg  *Listener
+	err  error // why it does not serve all that cfg says
+	// How a host finds its server: exact, then the longest wildcard, then any.
+	exact    map[string]*Server
+	wildcard map[string]*Server // by what follows "*."
+	any      *Server
+	tls      *termination
+}
+
+// newListenerView makes cfg ready. An error does not stop it from serving what it can.
+func newListenerView(name string, cfg *Listener) (*listenerView, error) {
+	v := &listenerView{name: name, cfg: cfg, exact: map[string]*Server{}, wildcard: map[string]*Server{}}
+	var errs []error
+	for i := range cfg.Servers {
+		s := &cfg.Servers[i]
+		host := strings.ToLower(strings.TrimSuffix(s.Hostname, "."))
+		var taken bool
+		if suffix, wild := strings.CutPrefix(host, "*."); wild {
+			if _, taken = v.wildcard[suffix]; !taken {
+				v.wildcard[suffix] = s
+			}
+		} else if host != "" {
+			if _, taken = v.exact[host]; !taken {
+				v.exact[host] = s
+			}
+		} else if taken = v.any != nil; !taken {
+			v.any = s
+		}
+		if taken {
+			errs = append(errs, errors.New("server "+s.Name+": another server has its hostname"))
+		}
+	}
+	var bad []error
+	v.tls, bad = newTermination(cfg)
+	errs = append(errs, bad...)
+	v.err = errors.Join(errs...)
+	return v, v.err
+}
+
+// server returns the server whose hostname matches host best, and nil when none does. That server serves the host alone. host is lower
+// case, without a port.
+func (v *listenerView) server(host string) *Server {
+	if s, ok := v.exact[host]; ok {
+		return s
+	}
+	if len(v.wildcard) > 0 {
+		for rest := host; ; {
+			dot := strings.IndexByte(rest, '.')
+			if dot < 0 {
+				break
+			}
+			label := dot > 0
+			rest = rest[dot+1:]
+			if s, ok := v.wildcard[rest]; ok && label {
+				return s
+			}
+		}
+	}
+	return v.any
+}
