@@ -1,0 +1,102 @@
+package world
+
+import (
+	"net/netip"
+	"slices"
+)
+
+// LoadBalancer returns one load balancer.
+func (w *World) LoadBalancer(id string) (LoadBalancer, error) {
+	return get[LoadBalancer](w, KindLoadBalancer, id)
+}
+
+func get[T any](w *World, kind Kind, id string) (T, error) {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	r, err := need[T](w.state, kind, id)
+	if err != nil {
+		var zero T
+		return zero, err
+	}
+	return *r, nil
+}
+
+// CreateLoadBalancer makes a load balancer and takes its addresses.
+func (w *World) CreateLoadBalancer(n Naming, spec LoadBalancerSpec) (LoadBalancer, error) {
+	var made LoadBalancer
+	err := w.change(func() error {
+		if err := w.nameFree(KindLoadBalancer, "", n.Name, ""); err != nil {
+			return err
+		}
+		if err := room(len(w.state.tables[KindLoadBalancer].rows), w.quotas.LoadBalancers, "load balancers"); err != nil {
+			return err
+		}
+		ips, err := w.state.addresses.choose("", spec.Addresses)
+		if err != nil {
+			return err
+		}
+		made = LoadBalancer{Meta: w.newMeta(KindLoadBalancer, n), LoadBalancerSpec: spec, IPs: ips}
+		w.put(&made)
+		return nil
+	})
+	return made, err
+}
+
+// UpdateLoadBalancer replaces what a client says of a load balancer. Its addresses change when those asked for do. A revision
+// other than zero has to be the present one.
+func (w *World) UpdateLoadBalancer(id string, revision uint64, n Naming, spec LoadBalancerSpec) (LoadBalancer, error) {
+	var next LoadBalancer
+	err := w.change(func() error {
+		old, err := need[LoadBalancer](w.state, KindLoadBalancer, id)
+		if err != nil {
+			return err
+		}
+		if err := editable(KindLoadBalancer, &old.Meta, revision); err != nil {
+			return err
+		}
+		if err := w.nameFree(KindLoadBalancer, "", n.Name, id); err != nil {
+			return err
+		}
+		ips, err := w.newIPs(old, spec.Addresses)
+		if err != nil {
+			return err
+		}
+		next = *old
+		next.Naming, next.LoadBalancerSpec, next.IPs = n, spec, ips
+		w.touch(KindLoadBalancer, &next.Meta)
+		w.put(&next)
+		return nil
+	})
+	return next, err
+}
+
+func (w *World) newIPs(old *LoadBalancer, asked []netip.Addr) ([]netip.Addr, error) {
+	if slices.Equal(old.Addresses, asked) || len(asked) == 0 {
+		return old.IPs, nil
+	}
+	return w.state.addresses.choose(old.ID, asked)
+}
+
+// DeleteLoadBalancer begins to delete a load balancer with its listeners and their rules, and returns it as it then is.
+func (w *World) DeleteLoadBalancer(id string, revision uint64) (LoadBalancer, error) {
+	return drop[LoadBalancer](w, KindLoadBalancer, id, revision)
+}
+
+func drop[T any](w *World, kind Kind, id string, revision uint64) (T, error) {
+	var gone T
+	err := w.change(func() error {
+		r, ok := w.state.tables[kind].rows[id]
+		if !ok {
+			return failf(NotFound, "%s %s does not exist", kind, id)
+		}
+		if err := seen(kind, r.meta(), revision); err != nil {
+			return err
+		}
+		if some, all := w.state.usersOf(id); all > 0 {
+			return failf(InUse, "%s %s is used by %s", kind, id, inWords(some, all))
+		}
+		gone = *any(w.delete(r)).(*T)
+		return nil
+	})
+	return gone, err
+}
