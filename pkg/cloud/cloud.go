@@ -100,6 +100,19 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
+// AddressError is the cause (Error.Err) when an address that a Gateway asks for cannot be had: somebody else has it, or it does not
+// belong to the account. It becomes the reason AddressNotUsable in the status of the Gateway.
+type AddressError struct {
+	Address string
+	Err     error
+}
+
+// Error implements error.
+func (e *AddressError) Error() string { return fmt.Sprintf("address %s: %v", e.Address, e.Err) }
+
+// Unwrap returns the cause.
+func (e *AddressError) Unwrap() error { return e.Err }
+
 // KindOf returns the Kind of the first *Error in err's tree, or Unknown.
 func KindOf(err error) Kind {
 	var e *Error

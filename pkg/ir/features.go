@@ -22,6 +22,7 @@ const (
 	FeatureUDP                    Feature = "UDP"
 	FeatureGRPC                   Feature = "GRPC"
 	FeatureStaticAddresses        Feature = "StaticAddresses"
+	FeatureStaticHostnames        Feature = "StaticHostnames" // an address asked for by host name
 	FeatureSeveralCertificates    Feature = "SeveralCertificates"
 	FeaturePathRegex              Feature = "PathRegex"
 	FeatureHeaderRegex            Feature = "HeaderRegex"

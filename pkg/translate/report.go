@@ -1,6 +1,9 @@
 package translate
 
 import (
+	"cmp"
+	"slices"
+
 	"k8s.io/apimachinery/pkg/types"
 	gwv1 "sigs.k8s.io/gateway-api/apis/v1"
 
@@ -25,11 +28,12 @@ type Verdict struct {
 
 // GatewayReport is the verdict on the Gateway itself.
 type GatewayReport struct {
-	Accepted     Verdict // where it is not OK, nothing may be applied to the cloud and what is there stays: see Report.Frozen
+	Accepted     Verdict
 	Resolved     Verdict // references of the Gateway and, in sum, of its listeners
-	Addresses    Verdict // addresses that were asked for and can not be used, as far as it is known without the cloud
+	Addresses    Verdict // addresses that were asked for and are none; the cloud may refuse others later
 	Listeners    []ListenerReport
 	AttachedSets int32
+	Frozen       bool // see Report.Frozen
 }
 
 // ListenerSetReport is the verdict on one ListenerSet.
@@ -77,9 +81,9 @@ type PolicyReport struct {
 	Resolved Verdict
 }
 
-// Frozen tells that the Gateway is not accepted as a whole. Nothing may then be created, changed or deleted for it: a mistake in
-// an edit must not cost a load balancer that serves, nor its address.
-func (r *Report) Frozen() bool { return !r.Gateway.Accepted.OK }
+// Frozen tells that the Gateway was rejected as a whole because of what stands in its spec beside the listeners. Nothing may then
+// be created, changed or deleted for it: a mistake in an edit must not cost a load balancer that serves, nor its address.
+func (r *Report) Frozen() bool { return r.Gateway.Frozen }
 
 // Object names a Kubernetes object in a Problem.
 type Object struct {
@@ -95,8 +99,38 @@ type Problem struct {
 	Object  Object     // the object that is referred to or that is in the way, where there is one
 	Value   string     // the value that is at fault
 	Detail  string     // more of it: what would be allowed, the error of a parser
-	Feature ir.Feature // for CodeFeatureImpossible and CodeFeatureApproximate
+	Feature ir.Feature // for CodeFeatureImpossible, CodeFeatureRefused and CodeFeatureApproximate
 }
 
-// Code is a sort of Problem.
-type Code uint8
+func (p Problem) compare(o Problem) int {
+	return cmp.Or(
+		cmp.Compare(p.Code, o.Code),
+		cmp.Compare(p.Object.Kind, o.Object.Kind),
+		cmp.Compare(p.Object.Namespace, o.Object.Namespace),
+		cmp.Compare(p.Object.Name, o.Object.Name),
+		cmp.Compare(p.Value, o.Value),
+		cmp.Compare(p.Detail, o.Detail),
+		cmp.Compare(p.Feature, o.Feature),
+		compareFields(p.Where, o.Where),
+	)
+}
+
+// compareFields orders "rules[2]" before "rules[10]".
+func compareFields(a, b string) int {
+	return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b))
+}
+
+func ok[R ~string](reason R) Verdict { return Verdict{OK: true, Reason: string(reason)} }
+
+func bad[R ~string](reason R, problems ...Problem) Verdict {
+	return Verdict{Reason: string(reason), Problems: sortedProblems(problems)}
+}
+
+func sortedProblems(problems []Problem) []Problem {
+	if len(problems) < 2 {
+		return problems
+	}
+	sorted := slices.Clone(problems)
+	slices.SortFunc(sorted, Problem.compare)
+	return slices.Compact(sorted)
+}
