@@ -130,11 +130,20 @@ func (n *hamtNode[T]) mine(by *owner) *hamtNode[T] {
 	return &copied
 }
 
+// newHamtNode returns a node that has its first entry beside it, because most maps have one entry and memory far apart is slow.
+func newHamtNode[T any](by *owner) *hamtNode[T] {
+	made := new(struct {
+		hamtNode[T]
+		room [1]hamtEntry[T]
+	})
+	made.owner, made.entries = by, made.room[:0]
+	return &made.hamtNode
+}
+
 func (n *hamtNode[T]) set(by *owner, shift uint, e hamtEntry[T]) (*hamtNode[T], bool) {
-	switch {
-	case n == nil:
-		n = &hamtNode[T]{owner: by}
-	default:
+	if n == nil {
+		n = newHamtNode[T](by)
+	} else {
 		n = n.mine(by)
 	}
 	if shift >= hashBits {

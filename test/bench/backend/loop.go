@@ -18,14 +18,12 @@ import (
 type kind uint8
 
 const (
-	listener kind = 1 << 7 // with one of the others
-
-	web  kind = 1
-	echo kind = 2
+	web kind = iota + 1
+	echo
 )
 
 func (k kind) String() string {
-	switch k &^ listener {
+	switch k {
 	case web:
 		return "web"
 	case echo:
@@ -42,9 +40,10 @@ type loop struct {
 }
 
 type conn struct {
-	kind kind
-	in   []byte // the beginning of a request, when it came in pieces
-	out  []byte // what the socket would not take yet
+	kind   kind
+	listen bool   // a listener, not a connection
+	in     []byte // the beginning of a request, when it came in pieces
+	out    []byte // what the socket would not take yet
 }
 
 func newLoop() (*loop, error) {
@@ -75,14 +74,14 @@ func (l *loop) listen(k kind) (netip.AddrPort, error) {
 	if !ok {
 		return none, errors.New("not an IPv4 address")
 	}
-	return netip.AddrPortFrom(netip.AddrFrom4(v4.Addr), uint16(v4.Port)), l.add(fd, k|listener)
+	return netip.AddrPortFrom(netip.AddrFrom4(v4.Addr), uint16(v4.Port)), l.add(fd, conn{kind: k, listen: true})
 }
 
-func (l *loop) add(fd int, k kind) error {
+func (l *loop) add(fd int, c conn) error {
 	for len(l.conns) <= fd {
 		l.conns = append(l.conns, conn{})
 	}
-	l.conns[fd] = conn{kind: k}
+	l.conns[fd] = c
 	return unix.EpollCtl(l.epoll, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Fd: int32(fd), Events: unix.EPOLLIN})
 }
 
@@ -102,8 +101,8 @@ func (l *loop) run() error {
 
 func (l *loop) serve(fd int, events uint32) {
 	c := &l.conns[fd]
-	if c.kind&listener != 0 {
-		l.accept(fd, c.kind&^listener)
+	if c.listen {
+		l.accept(fd, c.kind)
 		return
 	}
 	if events&unix.EPOLLOUT != 0 {
@@ -124,7 +123,6 @@ func (l *loop) serve(fd int, events uint32) {
 		l.answer(fd, c, got)
 	case echo:
 		l.send(fd, c, got)
-	case listener:
 	}
 }
 
@@ -135,7 +133,7 @@ func (l *loop) accept(fd int, k kind) {
 			return // EAGAIN, or a client that has gone
 		}
 		_ = unix.SetsockoptInt(client, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
-		if err := l.add(client, k); err != nil {
+		if err := l.add(client, conn{kind: k}); err != nil {
 			l.close(client)
 		}
 	}
