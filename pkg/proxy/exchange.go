@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"context"
 	"io"
 	"net/netip"
 
@@ -17,6 +18,7 @@ type exchange struct {
 	req     h1.Request
 	body    body // the request's; never nil, see noBody
 	w       responder
+	ctx     context.Context // ends with the client's stream; nil over HTTP/1, where its connection tells
 
 	// Filled in on the way.
 	path     string        // as it was before a rewrite

@@ -29,7 +29,7 @@ func (x *exchange) forward() {
 		return
 	}
 	x.prepare(f)
-	x.limit = newLimit(f.cfg)
+	x.limit = newLimit(x.ctx, f.cfg)
 	x.connect(p)
 }
 
@@ -106,7 +106,7 @@ func (x *exchange) repeatable() bool { return x.req.Length == 0 && x.req.Idempot
 // failed answers for an endpoint that did not.
 func (x *exchange) failed(why outcome) {
 	switch {
-	case why == tryClient && x.status == 0:
+	case x.limit.abandoned(), why == tryClient && x.status == 0:
 		x.reason = "the client is gone"
 		x.w.abort()
 	case why == tryClient:

@@ -1,11 +1,13 @@
 package proxy
 
 import (
+	"context"
 	"sync"
 	"time"
 )
 
-// limit holds the timeouts that a route sets for a request. They are exact, unlike those of Options. A nil limit never ends anything.
+// limit holds the timeouts that a route sets for a request, and ends its tries also when the client's stream does. They are exact, unlike those of
+// Options. A nil limit never ends anything.
 type limit struct {
 	request time.Time // when the whole request is over; zero for never
 	backend time.Duration
@@ -14,22 +16,54 @@ type limit struct {
 	timer  *time.Timer
 	target interrupter
 	over   bool
-	turn   int // counts watches, so that a late timer does not end the next try
+	gone   bool        // the client is
+	stop   func() bool // ends waiting for the client to go; nil when nothing tells
+	turn   int         // counts watches, so that a late timer does not end the next try
 }
 
 // interrupter is what a limit ends when it is over.
 type interrupter interface{ interrupt() }
 
-// newLimit begins to count the request's time.
-func newLimit(f *Forward) *limit {
-	if f.RequestTimeout <= 0 && f.BackendTimeout <= 0 {
+// newLimit begins to count the request's time. ctx ends with the client's stream, and is nil where nothing tells.
+func newLimit(ctx context.Context, f *Forward) *limit {
+	if ctx == nil && f.RequestTimeout <= 0 && f.BackendTimeout <= 0 {
 		return nil
 	}
 	l := &limit{backend: f.BackendTimeout}
 	if f.RequestTimeout > 0 {
 		l.request = wallClock().Add(f.RequestTimeout)
 	}
+	if ctx != nil {
+		l.stop = context.AfterFunc(ctx, l.leave)
+	}
 	return l
+}
+
+// leave ends this try and every later one: nobody waits for the response.
+func (l *limit) leave() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.gone, l.over = true, true
+	if l.target != nil {
+		l.target.interrupt()
+	}
+}
+
+// abandoned reports whether the client is gone.
+func (l *limit) abandoned() bool {
+	if l == nil {
+		return false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.gone
+}
+
+// release ends what waits for the client to go. Call it when the exchange is over.
+func (l *limit) release() {
+	if l != nil && l.stop != nil {
+		l.stop()
+	}
 }
 
 // begin starts the time of one try.
@@ -45,8 +79,10 @@ func (l *limit) begin() {
 	defer l.mu.Unlock()
 	l.turn++
 	turn := l.turn
-	l.over = false
-	l.timer = time.AfterFunc(left, func() { l.fire(turn) })
+	l.over = l.gone
+	if ok || l.backend > 0 {
+		l.timer = time.AfterFunc(left, func() { l.fire(turn) })
+	}
 }
 
 // left is what is left for the whole request, and whether that is limited.

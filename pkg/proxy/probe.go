@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -38,24 +37,24 @@ func (e *endpoint) probe(ctx context.Context, path string) error {
 			return p.probe(ctx, path)
 		}
 	}
-	conn, err := e.dialContext(ctx)
+	up, err := e.connectTLS(ctx, e.tls)
 	if err != nil {
 		return plain(err)
 	}
-	defer conn.Close() //nolint:errcheck // It is not used any more.
+	defer up.close()
 	if path == "" {
 		return nil
 	}
 	if deadline, ok := ctx.Deadline(); ok {
-		if err := conn.SetDeadline(deadline); err != nil {
+		if err := up.raw.SetDeadline(deadline); err != nil {
 			return plain(err)
 		}
 	}
 	request := "GET " + path + " HTTP/1.1\r\nHost: " + e.hostname() + "\r\nUser-Agent: cloudgate-health\r\nConnection: close\r\n\r\n"
-	if _, err := conn.Write([]byte(request)); err != nil {
+	if _, err := up.wire.Write([]byte(request)); err != nil {
 		return plain(err)
 	}
-	status, err := probeStatus(conn)
+	status, err := probeStatus(up.wire)
 	if err != nil {
 		return err
 	}
@@ -66,7 +65,7 @@ func (e *endpoint) probe(ctx context.Context, path string) error {
 }
 
 // probeStatus reads the status of a response. A head that is longer than any check's needs to be is an error.
-func probeStatus(conn net.Conn) (int, error) {
+func probeStatus(conn wire) (int, error) {
 	buf := make([]byte, 16<<10)
 	n := 0
 	for {
@@ -94,23 +93,6 @@ func (e *endpoint) hostname() string {
 		return e.tls.ServerName
 	}
 	return e.address().String()
-}
-
-// dialContext opens a connection, with TLS where the endpoint has it.
-func (e *endpoint) dialContext(ctx context.Context) (net.Conn, error) {
-	if e.broken != nil {
-		return nil, e.broken
-	}
-	var dialer net.Dialer
-	conn, err := dialer.DialContext(ctx, "tcp", e.address().String())
-	if err != nil || e.tls == nil {
-		return conn, err
-	}
-	secure := tls.Client(conn, e.tls)
-	if err := secure.HandshakeContext(ctx); err != nil {
-		return nil, errors.Join(err, conn.Close())
-	}
-	return secure, nil
 }
 
 // plain is err without the addresses of this side, which differ each time: a reason that is shown has to be stable.

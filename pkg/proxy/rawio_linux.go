@@ -16,9 +16,46 @@ type rawRead struct {
 	n     int
 	errno syscall.Errno
 	fn    func(fd uintptr) bool
+
+	first *buffer // of readFirst, once there is something to read
+	lend  func(fd uintptr) bool
+	look  func(fd uintptr) bool
+	state lookState
 }
 
+// lookState is what a look at a connection found.
+type lookState uint8
+
+const (
+	lookQuiet lookState = iota // nothing to read
+	lookData
+	lookEnded
+)
+
 func (r *rawRead) prepare() {
+	r.look = func(fd uintptr) bool {
+		var b [1]byte
+		n, _, errno := syscall.RawSyscall6(syscall.SYS_RECVFROM, fd, uintptr(unsafe.Pointer(&b)), 1, syscall.MSG_PEEK|syscall.MSG_DONTWAIT, 0, 0)
+		switch {
+		case errno == syscall.EAGAIN:
+			r.state = lookQuiet
+		case errno == 0 && n > 0:
+			r.state = lookData
+		default:
+			r.state = lookEnded
+		}
+		return true
+	}
+	r.lend = func(fd uintptr) bool {
+		r.first = getBuffer()
+		r.p = r.first[:]
+		if r.fn(fd) {
+			return true
+		}
+		buffers.Put(r.first)
+		r.first = nil
+		return false
+	}
 	r.fn = func(fd uintptr) bool {
 		for {
 			n, _, errno := syscall.RawSyscall6(syscall.SYS_RECVFROM, fd, uintptr(unsafe.Pointer(&r.p[0])), uintptr(len(r.p)), 0, 0, 0)
@@ -52,6 +89,35 @@ func (c *rawConn) Read(p []byte) (int, error) {
 		return 0, io.EOF
 	}
 	return r.n, nil
+}
+
+// readFirst waits until there is something to read and reads it to a buffer that it takes only then.
+func (c *rawConn) readFirst() (*buffer, int, error) {
+	r := &c.in
+	err := c.raw.Read(r.lend)
+	b := r.first
+	r.first, r.p = nil, nil
+	switch {
+	case err == nil && r.errno == 0 && r.n > 0:
+		return b, r.n, nil
+	case err == nil && r.errno == 0:
+		err = io.EOF
+	case err == nil:
+		err = os.NewSyscallError("recv", r.errno)
+	}
+	if b != nil {
+		buffers.Put(b)
+	}
+	return nil, 0, err
+}
+
+// alive looks, without waiting, whether a connection that nobody reads is still open. Where quiet is said it also has to have nothing to
+// read. It must not be called while Read may be.
+func (c *rawConn) alive(quiet bool) bool {
+	if err := c.raw.Read(c.in.look); err != nil {
+		return false
+	}
+	return c.in.state == lookQuiet || c.in.state == lookData && !quiet
 }
 
 // rawWrite is the state of a write.

@@ -17,3 +17,17 @@ func (c *rawConn) Read(p []byte) (int, error) { return c.tcp.Read(p) }
 
 // Write writes all of p.
 func (c *rawConn) Write(p []byte) (int, error) { return c.tcp.Write(p) }
+
+// readFirst waits until there is something to read and reads it to a buffer.
+func (c *rawConn) readFirst() (*buffer, int, error) {
+	b := getBuffer()
+	n, err := c.tcp.Read(b[:])
+	if n == 0 {
+		buffers.Put(b)
+		return nil, 0, err
+	}
+	return b, n, nil
+}
+
+// alive cannot look here, and hopes.
+func (c *rawConn) alive(bool) bool { return !c.closed.Load() }

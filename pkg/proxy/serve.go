@@ -14,13 +14,18 @@ func (e *Engine) serve(x *exchange) {
 	}
 	x.path = x.req.RawPath
 	x.act()
+	x.settle()
+}
+
+// settle counts and logs what was answered.
+func (x *exchange) settle() {
 	x.client.counters.status[min(x.status/100, 5)].Add(1)
 	if x.in > 0 {
 		x.client.counters.bytesIn.Add(uint64(x.in))
 	}
 	x.client.counters.bytesOut.Add(uint64(x.out))
 	if x.began != 0 {
-		e.log.write(x)
+		x.engine.log.write(x)
 	}
 }
 
@@ -29,6 +34,11 @@ func (x *exchange) act() {
 	server := x.version.site.server(x.req.Hostname)
 	if server == nil {
 		x.answer(http.StatusNotFound, "no server for the host")
+		return
+	}
+	if x.client.serverName != "" && x.version.site.server(x.client.serverName) != server {
+		// The certificate was for another server: a client may think that it also stands for this one, and share the connection.
+		x.answer(http.StatusMisdirectedRequest, "the connection was made for another server")
 		return
 	}
 	found, ok := server.Rules.Lookup(&x.req)

@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,6 +16,38 @@ type sweeper struct {
 	stop   chan struct{}
 	shards [64]sweptShard
 	next   atomic.Uint32
+
+	upkeepersMu sync.Mutex
+	upkeepers   map[upkeeper]struct{}
+}
+
+// upkeeper has something to look after once a second.
+type upkeeper interface{ upkeep(now int64) }
+
+// keep has k called until drop. A call may still be under way after that.
+func (s *sweeper) keep(k upkeeper) {
+	s.upkeepersMu.Lock()
+	defer s.upkeepersMu.Unlock()
+	if s.upkeepers == nil {
+		s.upkeepers = map[upkeeper]struct{}{}
+	}
+	s.upkeepers[k] = struct{}{}
+}
+
+func (s *sweeper) drop(k upkeeper) {
+	s.upkeepersMu.Lock()
+	defer s.upkeepersMu.Unlock()
+	delete(s.upkeepers, k)
+}
+
+// upkeep calls every upkeeper.
+func (s *sweeper) upkeep(now int64) {
+	s.upkeepersMu.Lock()
+	list := slices.Collect(maps.Keys(s.upkeepers))
+	s.upkeepersMu.Unlock()
+	for _, k := range list {
+		k.upkeep(now)
+	}
 }
 
 type sweptShard struct {
@@ -79,6 +113,7 @@ func (s *sweeper) run(stop chan struct{}) {
 			if now/int64(time.Second) != second {
 				second = now / int64(time.Second)
 				makeDate()
+				s.upkeep(now)
 			}
 			for i := range s.shards {
 				s.shards[i].sweep(now)

@@ -235,3 +235,25 @@ func hasOption(list, option string) bool {
 	}
 	return false
 }
+
+// Hopeless says early that b, an incomplete head, can never become a valid one: it does not begin as one, or has a LF without its CR. The
+// first from bytes were looked at before.
+func Hopeless(b []byte, from int) error {
+	if len(b) == 0 {
+		return nil
+	}
+	if !tokenByte[b[0]] && (b[0] != '\r' || len(b) > 1) {
+		return ErrLine
+	}
+	for i := from; i < len(b); i++ {
+		switch b[i] {
+		case '\n':
+			if i == 0 || b[i-1] != '\r' {
+				return ErrLineEnd
+			}
+		case 0:
+			return ErrLineEnd
+		}
+	}
+	return nil
+}
