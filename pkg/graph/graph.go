@@ -64,6 +64,9 @@ type Dependent interface {
 	Fits(dep ID, got Spec) bool
 }
 
+// Describer is a Spec that can say in a few words what it is, for people: "HTTP on port 80".
+type Describer interface{ Describe() string }
+
 // Graph is a set of resources of one owner.
 type Graph map[ID]Node
 

@@ -9,6 +9,9 @@ import (
 	"github.com/cloudgate-dev/cloudgate/pkg/graph"
 )
 
+// WhyNew is Step.Why of what is wanted and was never there.
+const WhyNew = "it does not exist yet"
+
 // Diff returns the steps by which got becomes want. Equal graphs give an empty plan, and equal arguments give equal plans.
 //
 // A resource is created after what it refers to and is within, updated after what it refers to is there, and deleted after
@@ -196,7 +199,7 @@ func (d *differ) makeSteps() {
 		reason, goes := d.doomed[n.ID]
 		switch {
 		case !there:
-			d.add(Step{Op: Create, Want: n, Why: "it does not exist yet"})
+			d.add(Step{Op: Create, Want: n, Why: WhyNew})
 		case goes:
 			d.add(Step{Op: Create, Want: n, Why: "it is made again: " + reason})
 		default:
