@@ -26,19 +26,18 @@ type observer struct {
 	state    State
 }
 
-// observe returns the State of everything in the store. files are the problems with files.
-func observe(ctx context.Context, reader client.Reader, controller gwv1.GatewayController, at *endpoints, files []string) (State, error) {
+// observe returns the State of everything in the store.
+func observe(ctx context.Context, reader client.Reader, controller gwv1.GatewayController, at *endpoints) (State, error) {
 	o := &observer{
 		reader: reader, controller: controller, endpoints: at,
 		ours: map[string]bool{}, gateways: map[types.NamespacedName]bool{}, sets: map[types.NamespacedName]*gwv1.ListenerSet{},
-		state: State{Settled: true, Files: files, Gateways: []Gateway{}, Routes: []Route{}},
+		state: State{Settled: true, Gateways: []Gateway{}, Routes: []Route{}},
 	}
 	for _, step := range []func(context.Context) error{o.readClasses, o.readSets, o.readGateways, o.readRoutes} {
 		if err := step(ctx); err != nil {
 			return State{}, err
 		}
 	}
-	o.state.finish()
 	return o.state, nil
 }
 

@@ -58,6 +58,9 @@ func (s State) WriteTree(w io.Writer) error {
 	for _, p := range s.Files {
 		roots = append(roots, node{text: "✗ " + p})
 	}
+	for _, w := range s.Warnings {
+		roots = append(roots, node{text: w})
+	}
 	if len(roots) == 0 {
 		roots = []node{{text: "No Gateway yet."}}
 	}

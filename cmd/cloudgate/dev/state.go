@@ -9,6 +9,7 @@ import (
 // State is what `cloudgate dev` shows: every Gateway with its listeners and where they answer, every route, and what is wrong with
 // each. It is one document of `-o json`.
 type State struct {
+	Cloud string `json:"cloud"` // the URL of the fake cloud's API
 	// Settled tells that every object has been looked at as it is now and that the cloud is not working on anything.
 	Settled bool `json:"settled"`
 	// Converged is Settled with nothing wrong anywhere.
@@ -16,7 +17,9 @@ type State struct {
 	// Files are what cannot be read as it is now, with file and line; the objects that stood there before are kept.
 	Files []string `json:"files,omitempty"`
 	// Problems are all that is wrong, each with its object first; files that cannot be read come before the rest.
-	Problems []string  `json:"problems"`
+	Problems []string `json:"problems"`
+	// Warnings are what was left out and may well be meant for somebody else.
+	Warnings []string  `json:"warnings,omitempty"`
 	Gateways []Gateway `json:"gateways"`
 	Routes   []Route   `json:"routes"`
 }
@@ -115,6 +118,9 @@ func (s State) lines() []line {
 	var all []line
 	for _, f := range s.Files {
 		all = append(all, line{f, "the objects it had before are kept"})
+	}
+	for _, w := range s.Warnings {
+		all = append(all, line{w, ""})
 	}
 	for _, g := range s.Gateways {
 		state := "not programmed"

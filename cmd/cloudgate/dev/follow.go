@@ -1,0 +1,75 @@
+package dev
+
+import (
+	"context"
+	"reflect"
+	"time"
+
+	toolscache "k8s.io/client-go/tools/cache"
+)
+
+// followStates reads the State whenever something that it is made of changes, and hands it on when it is another one.
+func (d *Dev) followStates(ctx context.Context) error {
+	handler := toolscache.ResourceEventHandlerFuncs{
+		AddFunc:    func(any) { d.wake() },
+		UpdateFunc: func(any, any) { d.wake() },
+		DeleteFunc: func(any) { d.wake() },
+	}
+	for _, kind := range watched() {
+		informer, err := d.manager.GetCache().GetInformer(ctx, kind)
+		if err != nil {
+			return endOf(ctx, err)
+		}
+		if _, err := informer.AddEventHandler(handler); err != nil {
+			return err
+		}
+	}
+	at := newEndpoints(d.url, "")
+	var last *State
+	for {
+		s, err := observe(ctx, d.store.Client(), d.controller, at)
+		if err != nil {
+			return endOf(ctx, err)
+		}
+		s.Cloud = d.url
+		d.addFiles(&s)
+		if last == nil || !reflect.DeepEqual(*last, s) {
+			if err := d.cfg.OnState(s); err != nil {
+				return err
+			}
+			last = &s
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-d.changed:
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(restBetweenStates):
+		}
+	}
+}
+
+// endOf returns nil where err came of the end.
+func endOf(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// addFiles adds what is wrong with the files.
+func (d *Dev) addFiles(s *State) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, p := range d.files {
+		if p.Warning {
+			s.Warnings = append(s.Warnings, p.String())
+		} else {
+			s.Files = append(s.Files, p.String())
+		}
+	}
+	s.finish()
+}

@@ -1,0 +1,112 @@
+package dev
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	apiequality "k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	gwv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/cloudgate-dev/cloudgate/reconciler/files"
+)
+
+// target is where manifests go: the store.
+type target interface {
+	Apply(objs ...client.Object) error
+	Delete(objs ...client.Object) error
+}
+
+// source keeps a target equal to what files hold, and to what a cluster would have beside that.
+type source struct {
+	folder  *folder
+	target  target
+	class   *gwv1.GatewayClass // made when the files have no class of ours
+	applied map[objectKey]client.Object
+}
+
+func newSource(f *folder, t target, class *gwv1.GatewayClass) *source {
+	return &source{folder: f, target: t, class: class, applied: map[objectKey]client.Object{}}
+}
+
+// sync reads the files and brings the target up to date. It returns what is wrong with the files.
+func (s *source) sync(touched map[string]bool) ([]files.Problem, error) {
+	if err := s.folder.scan(touched); err != nil {
+		return nil, err
+	}
+	want, problems := s.folder.objects()
+	s.imply(want)
+	for _, key := range inOrder(s.applied) {
+		if _, still := want[key]; still {
+			continue
+		}
+		if err := s.target.Delete(s.applied[key]); err != nil {
+			return nil, fmt.Errorf("delete %s: %w", key, err)
+		}
+		delete(s.applied, key)
+	}
+	for _, key := range inOrder(want) {
+		o := want[key]
+		if was, ok := s.applied[key]; ok && apiequality.Semantic.DeepEqual(was, o.Object) {
+			continue
+		}
+		if err := s.target.Apply(o.DeepCopyObject().(client.Object)); err != nil {
+			problems = append(problems, files.Problem{Origin: o.Origin, Text: fmt.Sprintf("%s: %v", key, err)})
+			continue
+		}
+		s.applied[key] = o.Object
+	}
+	return problems, nil
+}
+
+// imply adds what a cluster has without being told: the namespaces that objects are in, and a class.
+func (s *source) imply(want map[objectKey]files.Object) {
+	hasClass := false
+	needed := map[string]bool{}
+	for key, o := range want {
+		if key.namespace != "" {
+			needed[key.namespace] = true
+		}
+		if class, ok := o.Object.(*gwv1.GatewayClass); ok {
+			hasClass = hasClass || class.Spec.ControllerName == s.class.Spec.ControllerName || class.Name == s.class.Name
+		}
+	}
+	add := func(o client.Object) {
+		if key := keyOf(o); want[key].Object == nil {
+			want[key] = files.Object{Object: o}
+		}
+	}
+	for name := range needed {
+		namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
+		namespace.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
+		files.Default(namespace)
+		add(namespace)
+	}
+	if !hasClass {
+		add(s.class)
+	}
+}
+
+// applyFirst are the kinds that others refer to, so that nothing is seen half.
+var applyFirst = []string{"Namespace", "GatewayClass.gateway.networking.k8s.io", "Secret", "ConfigMap", "Service", "EndpointSlice.discovery.k8s.io"}
+
+// inOrder returns the keys of m in the order in which they are applied.
+func inOrder[V any](m map[objectKey]V) []objectKey {
+	keys := make([]objectKey, 0, len(m))
+	for key := range m {
+		keys = append(keys, key)
+	}
+	rank := func(k objectKey) int {
+		if i := slices.Index(applyFirst, k.kind); i >= 0 {
+			return i
+		}
+		return len(applyFirst)
+	}
+	slices.SortFunc(keys, func(a, b objectKey) int {
+		return cmp.Or(cmp.Compare(rank(a), rank(b)), a.compare(b))
+	})
+	return keys
+}

@@ -1,0 +1,4 @@
+// Package e2e tells the stories that users live: manifests in, traffic through, answers counted. Every test runs a whole Cloudgate
+// as `cloudgate dev` does, on loopback addresses of its own, with the manifests of examples/ where there are some, and asserts what it
+// measures. What is measured and not asserted (times, memory) is printed with the word MEASURED, since machines differ.
+package e2e
