@@ -1,0 +1,214 @@
+package reconciler
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	gwv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/cloudgate-dev/cloudgate/pkg/api/v1alpha1"
+	"github.com/cloudgate-dev/cloudgate/pkg/cloud"
+	"github.com/cloudgate-dev/cloudgate/pkg/graph"
+	"github.com/cloudgate-dev/cloudgate/pkg/ir"
+	"github.com/cloudgate-dev/cloudgate/pkg/status"
+	"github.com/cloudgate-dev/cloudgate/pkg/translate"
+)
+
+// finalizer keeps a Gateway until everything that was made for it is gone from its cloud.
+const finalizer = "cloudgate.dev/load-balancer"
+
+// soon is when a pass is repeated that met a newer version of an object than the cache had.
+const soon = 5 * time.Millisecond
+
+// reconcileGateway is one pass over a Gateway.
+func (c *Controller) reconcileGateway(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
+	woken, wasWoken := c.wakeups.take(req.NamespacedName)
+	gw, exists := c.views.gateways.get(req.NamespacedName)
+	if !exists {
+		return reconcile.Result{}, nil
+	}
+	class, hasClass := c.views.classes.get(client.ObjectKey{Name: string(gw.Spec.GatewayClassName)})
+	if !gw.DeletionTimestamp.IsZero() || hasClass && !ours(class.Spec.ControllerName) {
+		return c.release(ctx, gw)
+	}
+	var x *executor
+	if hasClass {
+		x = c.executorOf(class.Spec.ControllerName)
+	}
+	if x == nil || !c.accepted(class) {
+		// What is there goes on serving: a class that is gone or at fault must not cost a load balancer.
+		return reconcile.Result{}, nil
+	}
+	result, p, err := c.serve(ctx, gw, class, x)
+	switch {
+	case err != nil || !wasWoken:
+	case p.applied:
+		if p.changed {
+			c.metrics.propagated(x.provider.Name(), c.now().Sub(woken))
+		}
+	default:
+		c.wakeups.start(req.NamespacedName, woken)
+	}
+	return result, err
+}
+
+// serve brings the cloud to what the Gateway asks for, and its statuses to what became of it.
+func (c *Controller) serve(ctx context.Context, gw *gwv1.Gateway, class *gwv1.GatewayClass, x *executor) (reconcile.Result, pass, error) {
+	lb, fresh, err := c.adopt(ctx, gw, x)
+	if err != nil || lb == nil {
+		result, err := unlessConflict(err)
+		return result, pass{}, err
+	}
+	s := c.views.snapshot(class, gw)
+	s.Cluster, s.ControllerName, s.Features = c.cfg.Cluster, class.Spec.ControllerName, x.provider.Features()
+	wanted, report := translate.Translate(s)
+	e := c.ledger.entry(x.provider.Name(), wanted.Owner, client.ObjectKeyFromObject(gw), lb.Status.Applied, fresh)
+
+	p := c.apply(ctx, x, e, wanted, report)
+	if ctx.Err() != nil {
+		// The process is ending: what was done stays done, and the next one goes on from what the cloud has.
+		return reconcile.Result{}, p, nil
+	}
+	o := outcomeOf(&p, lb)
+	c.tell(ctx, gw, lb, x, &p, o)
+	now := metav1.NewTime(c.now())
+	cs := statusChanges(c.writer, s, status.Of(s, report, o, now))
+	c.loadBalancerChange(&cs, lb, gw, wanted, &p, o, now)
+	conflict, err := c.writer.write(ctx, cs)
+	switch {
+	case err != nil:
+		return reconcile.Result{}, p, err
+	case conflict:
+		return reconcile.Result{RequeueAfter: soon}, p, nil
+	}
+	return reconcile.Result{RequeueAfter: p.again}, p, nil
+}
+
+// apply compiles and converges, unless the Gateway as a whole is refused: then what is in the cloud stays as it is.
+func (c *Controller) apply(ctx context.Context, x *executor, e *entry, wanted *ir.LoadBalancer, report *translate.Report) pass {
+	if report.Frozen() {
+		p := pass{}
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		p.asked, p.got, p.drift, p.settled = e.known, e.got, e.drift, e.settled
+		return p
+	}
+	want, err := x.provider.Compile(wanted)
+	if err != nil {
+		failed := asCloudError("compile", graph.ID{}, err)
+		if failed.Kind == cloud.Unknown {
+			failed = &cloud.Error{Kind: cloud.Invalid, Op: "compile", Err: err}
+		}
+		p := pass{failures: []failure{{err: failed}}}
+		c.note(e, nil, &p)
+		c.conclude(e, graph.Graph{}, &p)
+		return p
+	}
+	return c.converge(ctx, x, e, want)
+}
+
+// sourced is a Spec that knows which Kubernetes object it comes from.
+type sourced interface{ Source() ir.Source }
+
+// outcomeOf says what a pass came to in the terms of package status. What was not asked of the cloud is as the LoadBalancer remembers it.
+func outcomeOf(p *pass, lb *v1alpha1.LoadBalancer) status.Outcome {
+	o := status.Outcome{Applied: p.applied, Pending: p.pending, Drift: p.drift}
+	if p.got != nil {
+		o.Addresses = addresses(p.got)
+	} else {
+		o.Addresses = slices.Clone(lb.Status.Addresses)
+	}
+	for _, f := range p.failures {
+		failed := status.Failure{Err: f.err}
+		spec := f.step.Want.Spec
+		if spec == nil {
+			spec = f.step.Got.Spec
+		}
+		if s, ok := spec.(sourced); ok {
+			failed.Source = s.Source()
+		}
+		o.Failures = append(o.Failures, failed)
+	}
+	return o
+}
+
+// statusChanges gathers the statuses that are not as result says.
+func statusChanges(w *writer, s *translate.Snapshot, result status.Result) changes {
+	var cs changes
+	add(w, &cs, "Gateway", s.Gateway, result.Gateway, false, func(o *gwv1.Gateway) *gwv1.GatewayStatus { return &o.Status })
+	for _, o := range s.ListenerSets {
+		if v, ok := result.ListenerSets[client.ObjectKeyFromObject(o)]; ok {
+			add(w, &cs, "ListenerSet", o, v, false, func(o *gwv1.ListenerSet) *gwv1.ListenerSetStatus { return &o.Status })
+		}
+	}
+	for _, o := range s.HTTPRoutes {
+		if v, ok := result.HTTPRoutes[client.ObjectKeyFromObject(o)]; ok {
+			add(w, &cs, "HTTPRoute", o, v, true, func(o *gwv1.HTTPRoute) *gwv1.HTTPRouteStatus { return &o.Status })
+		}
+	}
+	for _, o := range s.GRPCRoutes {
+		if v, ok := result.GRPCRoutes[client.ObjectKeyFromObject(o)]; ok {
+			add(w, &cs, "GRPCRoute", o, v, true, func(o *gwv1.GRPCRoute) *gwv1.GRPCRouteStatus { return &o.Status })
+		}
+	}
+	for _, o := range s.TLSRoutes {
+		if v, ok := result.TLSRoutes[client.ObjectKeyFromObject(o)]; ok {
+			add(w, &cs, "TLSRoute", o, v, true, func(o *gwv1.TLSRoute) *gwv1.TLSRouteStatus { return &o.Status })
+		}
+	}
+	for _, o := range s.TCPRoutes {
+		if v, ok := result.TCPRoutes[client.ObjectKeyFromObject(o)]; ok {
+			add(w, &cs, "TCPRoute", o, v, true, func(o *gwv1.TCPRoute) *gwv1.TCPRouteStatus { return &o.Status })
+		}
+	}
+	for _, o := range s.UDPRoutes {
+		if v, ok := result.UDPRoutes[client.ObjectKeyFromObject(o)]; ok {
+			add(w, &cs, "UDPRoute", o, v, true, func(o *gwv1.UDPRoute) *gwv1.UDPRouteStatus { return &o.Status })
+		}
+	}
+	for _, o := range s.BackendTLSPolicies {
+		if v, ok := result.BackendTLSPolicies[client.ObjectKeyFromObject(o)]; ok {
+			add(w, &cs, "BackendTLSPolicy", o, v, true, func(o *gwv1.BackendTLSPolicy) *gwv1.PolicyStatus { return &o.Status })
+		}
+	}
+	return cs
+}
+
+// tell logs and records as events what happened in the cloud. Each thing is told once: when it begins, not while it lasts.
+func (c *Controller) tell(ctx context.Context, gw *gwv1.Gateway, lb *v1alpha1.LoadBalancer, x *executor, p *pass, o status.Outcome) {
+	l := log.FromContext(ctx)
+	if p.changed {
+		l.Info("the cloud was changed", "provider", x.provider.Name(), "applied", p.applied, "pending", len(p.pending), "failures", len(p.failures))
+	}
+	for _, f := range p.fresh {
+		l.Info("the cloud refused or failed", "provider", x.provider.Name(), "kind", f.err.Kind.String(), "error", f.err.Error())
+		switch f.err.Kind {
+		case cloud.Denied:
+			c.warn(gw, "ProviderDenied", "Apply", f.err.Error())
+		case cloud.Quota:
+			c.warn(gw, "QuotaExceeded", "Apply", f.err.Error())
+		case cloud.Invalid, cloud.Unsupported:
+			c.warn(gw, "ProviderRefused", "Apply", f.err.Error())
+		case cloud.Unknown, cloud.Throttled, cloud.Unavailable, cloud.Conflict, cloud.NotFound:
+		}
+	}
+	if len(p.found) > 0 {
+		if p.applied {
+			c.warn(gw, "DriftRepaired", "Audit", driftNote("somebody else changed the load balancer in the cloud; it was changed back: ", p.found))
+		} else {
+			c.warn(gw, "DriftFound", "Audit", driftNote("somebody else changed the load balancer in the cloud; it is being changed back: ", p.found))
+		}
+	}
+	if p.applied && lb.Status.Address == "" && len(o.Addresses) > 0 {
+		c.events.Eventf(gw, nil, "Normal", "Created", "Apply", "the load balancer is ready at %s", joinSome(o.Addresses))
+	}
+}
+
+func (c *Controller) warn(gw *gwv1.Gateway, reason, action, note string) {
+	c.events.Eventf(gw, nil, "Warning", reason, action, "%s", shorten(note))
+}

@@ -1,0 +1,69 @@
+package reconciler
+
+import (
+	"context"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	gwv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/cloudgate-dev/cloudgate/pkg/ir"
+	"github.com/cloudgate-dev/cloudgate/pkg/status"
+)
+
+// reconcileClass is one pass over a GatewayClass: its status, and the finalizer that keeps it while Gateways use it.
+func (c *Controller) reconcileClass(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
+	class, exists := c.views.classes.get(req.NamespacedName)
+	if !exists || !ours(class.Spec.ControllerName) {
+		return reconcile.Result{}, nil
+	}
+	used := len(c.views.gateways.by(byClass, class.Name)) > 0
+	if err := c.keepClass(ctx, class, used); err != nil {
+		return unlessConflict(err)
+	}
+	var cs changes
+	add(c.writer, &cs, "GatewayClass", class, c.classStatus(class), false, func(o *gwv1.GatewayClass) *gwv1.GatewayClassStatus { return &o.Status })
+	conflict, err := c.writer.write(ctx, cs)
+	if conflict {
+		return reconcile.Result{RequeueAfter: soon}, nil
+	}
+	return reconcile.Result{}, err
+}
+
+// keepClass sets or takes away the finalizer that the Gateway API has for a class that is in use.
+func (c *Controller) keepClass(ctx context.Context, class *gwv1.GatewayClass, used bool) error {
+	if controllerutil.ContainsFinalizer(class, gwv1.GatewayClassFinalizerGatewaysExist) == used {
+		return nil
+	}
+	if used && !class.DeletionTimestamp.IsZero() {
+		return nil // none can be added any more
+	}
+	next := class.DeepCopy()
+	if used {
+		controllerutil.AddFinalizer(next, gwv1.GatewayClassFinalizerGatewaysExist)
+	} else {
+		controllerutil.RemoveFinalizer(next, gwv1.GatewayClassFinalizerGatewaysExist)
+	}
+	return c.client.Patch(ctx, next, client.MergeFromWithOptions(class, client.MergeFromWithOptimisticLock{}))
+}
+
+// classStatus returns the status that a class of ours is to have.
+func (c *Controller) classStatus(class *gwv1.GatewayClass) gwv1.GatewayClassStatus {
+	verdict := status.ClassVerdict{BundleVersion: c.cfg.BundleVersion, Missing: c.missing}
+	var features ir.Features
+	if x := c.executorOf(class.Spec.ControllerName); x != nil {
+		features = x.provider.Features()
+	} else {
+		verdict.Unsupported = "this controller has no provider for " + string(class.Spec.ControllerName)
+	}
+	return status.Class(class, verdict, features, metav1.NewTime(c.now()))
+}
+
+// accepted tells whether Gateways of the class are served. It is thought through anew, not read from the status, which may not be
+// written yet.
+func (c *Controller) accepted(class *gwv1.GatewayClass) bool {
+	return meta.IsStatusConditionTrue(c.classStatus(class).Conditions, string(gwv1.GatewayClassConditionStatusAccepted))
+}

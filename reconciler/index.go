@@ -1,0 +1,147 @@
+package reconciler
+
+import (
+	"slices"
+
+	discoveryv1 "k8s.io/api/discovery/v1"
+	"k8s.io/apimachinery/pkg/types"
+	toolscache "k8s.io/client-go/tools/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	gwv1 "sigs.k8s.io/gateway-api/apis/v1"
+)
+
+// The indexes. Keys are "namespace/name", for byParent "Kind/namespace/name".
+const (
+	byNamespace = toolscache.NamespaceIndex
+	byClass     = "class"     // Gateways by the name of their class
+	byUID       = "uid"       // Gateways by UID
+	byParent    = "parent"    // ListenerSets and routes by what they attach to, now or, as our status says, until now
+	byService   = "service"   // routes, policies and endpoint slices by Service
+	bySecret    = "secret"    // Gateways, ListenerSets and policies by the Secrets that they name
+	byConfigMap = "configmap" // Gateways and policies by the ConfigMaps that they name
+	byForeign   = "foreign"   // Gateways, ListenerSets and routes by the other namespaces that they refer to
+)
+
+// indexes makes the index functions. ours tells a controller name of ours from another's.
+type indexes struct {
+	ours func(gwv1.GatewayController) bool
+}
+
+// indexer makes an index function of one that knows the type.
+func indexer[T client.Object](keys func(T) []string) toolscache.IndexFunc {
+	return func(obj any) ([]string, error) {
+		typed, ok := obj.(T)
+		if !ok {
+			return nil, nil
+		}
+		ks := keys(typed)
+		slices.Sort(ks)
+		return slices.Compact(ks), nil
+	}
+}
+
+func (x indexes) gateway() toolscache.Indexers {
+	return toolscache.Indexers{
+		byClass:     indexer(func(g *gwv1.Gateway) []string { return []string{string(g.Spec.GatewayClassName)} }),
+		byUID:       indexer(func(g *gwv1.Gateway) []string { return []string{string(g.UID)} }),
+		bySecret:    indexer(func(g *gwv1.Gateway) []string { return keys(gatewaySecrets(g)) }),
+		byConfigMap: indexer(func(g *gwv1.Gateway) []string { return keys(gatewayConfigMaps(g)) }),
+		byForeign: indexer(func(g *gwv1.Gateway) []string {
+			return foreign(g.Namespace, append(gatewaySecrets(g), gatewayConfigMaps(g)...))
+		}),
+	}
+}
+
+func (x indexes) listenerSet() toolscache.Indexers {
+	return toolscache.Indexers{
+		byParent:  indexer(func(s *gwv1.ListenerSet) []string { return []string{parentKey("Gateway", listenerSetParent(s))} }),
+		bySecret:  indexer(func(s *gwv1.ListenerSet) []string { return keys(listenerSetSecrets(s)) }),
+		byForeign: indexer(func(s *gwv1.ListenerSet) []string { return foreign(s.Namespace, listenerSetSecrets(s)) }),
+	}
+}
+
+func (x indexes) route() toolscache.Indexers {
+	return toolscache.Indexers{
+		byParent:  indexer(func(r client.Object) []string { return x.parents(r) }),
+		byService: indexer(func(r client.Object) []string { return keys(routeServices(r)) }),
+		byForeign: indexer(func(r client.Object) []string { return foreign(r.GetNamespace(), routeServices(r)) }),
+	}
+}
+
+func (x indexes) policy() toolscache.Indexers {
+	return toolscache.Indexers{
+		byService:   indexer(func(p *gwv1.BackendTLSPolicy) []string { return keys(policyServices(p)) }),
+		bySecret:    indexer(func(p *gwv1.BackendTLSPolicy) []string { return keys(policyRefs(p, "Secret")) }),
+		byConfigMap: indexer(func(p *gwv1.BackendTLSPolicy) []string { return keys(policyRefs(p, "ConfigMap")) }),
+	}
+}
+
+func (x indexes) endpointSlice() toolscache.Indexers {
+	return toolscache.Indexers{
+		byService: indexer(func(s *discoveryv1.EndpointSlice) []string { return []string{sliceService(s).String()} }),
+	}
+}
+
+// parents returns what a route attaches to by its spec, and what our part of its status says that it attached to.
+func (x indexes) parents(route client.Object) []string {
+	spec, status := routeParents(route)
+	var out []string
+	for _, ref := range spec {
+		if key, ok := refKey(route.GetNamespace(), ref); ok {
+			out = append(out, key)
+		}
+	}
+	for _, p := range status {
+		if !x.ours(p.ControllerName) {
+			continue
+		}
+		if key, ok := refKey(route.GetNamespace(), p.ParentRef); ok {
+			out = append(out, key)
+		}
+	}
+	return out
+}
+
+// refKey returns the key in byParent of a parent reference, and false where it names neither a Gateway nor a ListenerSet.
+func refKey(namespace string, ref gwv1.ParentReference) (string, bool) {
+	if ref.Group != nil && *ref.Group != gwv1.GroupName {
+		return "", false
+	}
+	kind := "Gateway"
+	if ref.Kind != nil {
+		kind = string(*ref.Kind)
+	}
+	if kind != "Gateway" && kind != "ListenerSet" {
+		return "", false
+	}
+	return parentKey(kind, named(namespace, ref.Namespace, ref.Name)), true
+}
+
+func parentKey(kind string, name types.NamespacedName) string { return kind + "/" + name.String() }
+
+// named returns a reference's full name: without a namespace it is in that of the object that has the reference.
+func named(own string, namespace *gwv1.Namespace, name gwv1.ObjectName) types.NamespacedName {
+	if namespace != nil && *namespace != "" {
+		own = string(*namespace)
+	}
+	return types.NamespacedName{Namespace: own, Name: string(name)}
+}
+
+func keys(names []types.NamespacedName) []string {
+	out := make([]string, len(names))
+	for i, n := range names {
+		out[i] = n.String()
+	}
+	return out
+}
+
+// foreign returns the namespaces of names that are not own.
+func foreign(own string, names []types.NamespacedName) []string {
+	var out []string
+	for _, n := range names {
+		if n.Namespace != own {
+			out = append(out, n.Namespace)
+		}
+	}
+	return out
+}

@@ -1,0 +1,230 @@
+package reconciler
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/cloudgate-dev/cloudgate/pkg/cloud"
+	"github.com/cloudgate-dev/cloudgate/pkg/graph"
+	"github.com/cloudgate-dev/cloudgate/pkg/ir"
+	"github.com/cloudgate-dev/cloudgate/pkg/plan"
+)
+
+// ledger remembers what each cloud has.
+type ledger struct {
+	flight singleflight.Group
+
+	mu      sync.Mutex
+	entries map[ledgerKey]*entry
+	// prefetched are the results of a bulk Observe for owners that have no entry yet: after a start, the first Gateway whose want
+	// changed reads for all.
+	prefetched map[string]prefetch
+	now        func() time.Time
+}
+
+// prefetch is what a bulk Observe found of owners without an entry. It is believed for prefetchLife, as nobody but this process
+// changes what it owns.
+type prefetch struct {
+	at    time.Time
+	rests map[ir.OwnerKey]graph.Graph
+}
+
+const prefetchLife = time.Minute
+
+// ledgerKey is an owner in one cloud: a Gateway whose class moves to another provider has two for a while.
+type ledgerKey struct {
+	provider string
+	owner    ir.OwnerKey
+}
+
+func newLedger(now func() time.Time) *ledger {
+	return &ledger{entries: make(map[ledgerKey]*entry), prefetched: make(map[string]prefetch), now: now}
+}
+
+// entry is what is remembered of one owner. Passes over one Gateway do not overlap, but the audit comes in between: mu guards all.
+type entry struct {
+	gateway types.NamespacedName
+	owner   ir.Owner
+
+	mu       sync.Mutex
+	known    bool        // got is what the cloud has; while it is false and got is not nil, got may be behind by one lost answer
+	got      graph.Graph // shared: replaced, never changed
+	settled  string      // the digest of the want that got was brought to completely, or ""
+	want     graph.Graph // that want, where this process saw it
+	changes  uint64      // counts what changed or may have changed the cloud, so that an older observation is not believed
+	running  bool        // a plan is under way
+	failures map[graph.ID]held
+	drift    []string  // what the last audit that found something found; nil once an audit found nothing
+	checked  bool      // got is as an audit saw it: what a plan then finds is drift
+	polled   time.Time // when the cloud was last asked about pending work
+	polls    int       // how often in a row
+	retries  int       // passes in a row that ended with something to try again
+
+	observeErr   *cloud.Error // why the cloud could not be read
+	observeAfter time.Time    // when to try again
+}
+
+// held is a failure that is not tried again before until, or, where that is zero, before an edit or the audit.
+type held struct {
+	failure
+	until time.Time
+}
+
+// entry returns the entry of an owner, making it where there is none. remembered is the digest in the status of its LoadBalancer;
+// fresh tells that nothing was ever asked of the cloud for it.
+func (l *ledger) entry(provider string, owner ir.Owner, name types.NamespacedName, remembered string, fresh bool) *entry {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	key := ledgerKey{provider, owner.Key()}
+	e := l.entries[key]
+	if e != nil {
+		return e
+	}
+	e = &entry{gateway: name, owner: owner, settled: remembered, failures: make(map[graph.ID]held)}
+	if fresh {
+		e.known, e.got = true, graph.Graph{}
+	} else if bulk, ok := l.prefetched[provider]; ok && l.now().Sub(bulk.at) < prefetchLife {
+		e.known, e.got, e.checked = true, bulk.rests[key.owner], true
+		if e.got == nil {
+			e.got = graph.Graph{}
+		}
+	}
+	l.entries[key] = e
+	return e
+}
+
+// find returns the entry of an owner, or nil.
+func (l *ledger) find(provider string, owner ir.OwnerKey) *entry {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.entries[ledgerKey{provider, owner}]
+}
+
+// forget drops the entry of an owner.
+func (l *ledger) forget(provider string, owner ir.OwnerKey) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.entries, ledgerKey{provider, owner})
+	delete(l.prefetched[provider].rests, owner)
+}
+
+// of returns the entries of a provider.
+func (l *ledger) of(provider string) map[ir.OwnerKey]*entry {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	out := make(map[ir.OwnerKey]*entry)
+	for key, e := range l.entries {
+		if key.provider == provider {
+			out[key.owner] = e
+		}
+	}
+	return out
+}
+
+// finding is what a bulk observation says of one entry.
+type finding struct {
+	entry *entry
+	news  bool // the cloud is not as it was remembered, or was not remembered: only a pass can compare it with its want
+}
+
+// fill observes everything of the cluster in one cloud, and believes it where nothing changed meanwhile. Who calls while it is under way
+// shares its result. The observation is returned to one that looks for owners without a Gateway.
+func (l *ledger) fill(ctx context.Context, x *executor, cluster string) (map[ir.OwnerKey]graph.Graph, []finding, *cloud.Error) {
+	type result struct {
+		all      map[ir.OwnerKey]graph.Graph
+		findings []finding
+	}
+	done, err, _ := l.flight.Do(x.provider.Name(), func() (any, error) {
+		before := l.of(x.provider.Name())
+		changes := make(map[ir.OwnerKey]uint64, len(before))
+		for key, e := range before {
+			e.mu.Lock()
+			changes[key] = e.changes
+			e.mu.Unlock()
+		}
+		all, failed := x.observe(ctx, cloud.Scope{Cluster: cluster})
+		if failed != nil {
+			return nil, failed
+		}
+		r := result{all: all}
+		for key, e := range before {
+			if news, ok := e.observed(all[key], changes[key]); ok {
+				r.findings = append(r.findings, finding{e, news})
+			}
+		}
+		l.keep(x.provider.Name(), all)
+		return r, nil
+	})
+	if err != nil {
+		return nil, nil, asCloudError("observe", graph.ID{}, err)
+	}
+	r := done.(result)
+	return r.all, r.findings, nil
+}
+
+// keep keeps what was observed of owners that no Gateway has asked for yet.
+func (l *ledger) keep(provider string, all map[ir.OwnerKey]graph.Graph) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	rest := make(map[ir.OwnerKey]graph.Graph)
+	for key, got := range all {
+		if l.entries[ledgerKey{provider, key}] == nil {
+			rest[key] = got
+		}
+	}
+	l.prefetched[provider] = prefetch{at: l.now(), rests: rest}
+}
+
+// observed takes over what the cloud was seen to have, unless something changed since the count changes was taken. It tells whether it
+// was believed, and whether a pass has to look at it.
+func (e *entry) observed(got graph.Graph, changes uint64) (news, believed bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.running || e.changes != changes {
+		return false, false
+	}
+	if got == nil {
+		got = graph.Graph{}
+	}
+	news = !e.known || !sameCloud(e.got, got)
+	e.known, e.got, e.checked = true, got, true
+	e.observeErr, e.observeAfter = nil, time.Time{}
+	return news, true
+}
+
+// sameCloud tells whether a plan from a would be the same as one from b.
+func sameCloud(a, b graph.Graph) bool {
+	if !a.Equal(b) {
+		return false
+	}
+	for id, n := range a {
+		if o := b[id]; n.External != o.External || n.Deleting != o.Deleting {
+			return false
+		}
+	}
+	return true
+}
+
+// hold returns the error of a step that failed before in the same way and is not to be tried again yet.
+func (e *entry) hold(now time.Time) func(plan.Step) *cloud.Error {
+	e.mu.Lock()
+	known := make(map[graph.ID]held, len(e.failures))
+	for id, h := range e.failures {
+		known[id] = h
+	}
+	e.mu.Unlock()
+	return func(s plan.Step) *cloud.Error {
+		h, ok := known[s.ID()]
+		if !ok || h.step.Op != s.Op || s.Op != plan.Delete && !h.step.Want.Same(s.Want) {
+			return nil
+		}
+		if h.until.IsZero() || now.Before(h.until) {
+			return h.err
+		}
+		return nil
+	}
+}

@@ -1,0 +1,90 @@
+package reconciler
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/cloudgate-dev/cloudgate/pkg/cloud"
+)
+
+// callClass is what clouds meter apart.
+type callClass uint8
+
+const (
+	readCall callClass = iota
+	writeCall
+)
+
+func (c callClass) String() string {
+	if c == readCall {
+		return "read"
+	}
+	return "write"
+}
+
+// Rate is a limit on calls to one cloud.
+type Rate struct {
+	PerSecond float64
+	Burst     int
+}
+
+// limiter is the token bucket of one provider and call class. It adapts: each throttled call halves its rate and stops everyone until
+// the cloud wants to be asked again, each success gives a little back, up to the rate it was made with.
+type limiter struct {
+	max    rate.Limit
+	min    rate.Limit
+	bucket *rate.Limiter
+	now    func() time.Time
+
+	mu     sync.Mutex
+	paused time.Time // nobody calls before
+	halved time.Time // the last time that the rate was halved
+}
+
+// throttleWindow is how long after a throttled call others that were under way with it do not halve the rate again.
+const throttleWindow = 500 * time.Millisecond
+
+func newLimiter(r Rate, now func() time.Time) *limiter {
+	limit := rate.Limit(r.PerSecond)
+	return &limiter{max: limit, min: min(limit, 0.5), bucket: rate.NewLimiter(limit, max(r.Burst, 1)), now: now}
+}
+
+// wait blocks until a call may be made. It fails when ctx ends first, and at once with Throttled while the cloud wants to be left alone:
+// work goes on with what else there is to do.
+func (l *limiter) wait(ctx context.Context) error {
+	l.mu.Lock()
+	left := l.paused.Sub(l.now())
+	l.mu.Unlock()
+	if left > 0 {
+		return &pausedError{after: left}
+	}
+	return l.bucket.Wait(ctx)
+}
+
+// pausedError says that a call was not made.
+type pausedError struct{ after time.Duration }
+
+func (*pausedError) Error() string { return "the cloud asked for fewer calls" }
+
+// learn adapts the rate to how a call ended.
+func (l *limiter) learn(err *cloud.Error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err != nil && err.Kind == cloud.Throttled {
+		now := l.now()
+		if until := now.Add(err.After); until.After(l.paused) {
+			l.paused = until
+		}
+		if now.Sub(l.halved) >= throttleWindow {
+			l.halved = now
+			l.bucket.SetLimit(max(l.bucket.Limit()/2, l.min))
+		}
+		return
+	}
+	if err == nil && l.bucket.Limit() < l.max {
+		l.bucket.SetLimit(min(l.bucket.Limit()+l.max/100, l.max))
+	}
+}

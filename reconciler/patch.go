@@ -1,0 +1,208 @@
+package reconciler
+
+import (
+	"context"
+	"encoding/json"
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/cespare/xxhash/v2"
+	"github.com/hashicorp/go-multierror"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/resourceversion"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	gwv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/cloudgate-dev/cloudgate/pkg/api/v1alpha1"
+)
+
+// writer writes statuses: only those that change, each object once for each change.
+type writer struct {
+	client  client.Client
+	metrics *metrics
+
+	mu    sync.Mutex
+	wrote map[types.UID]written
+}
+
+// written is what was last written to the status of an object.
+type written struct {
+	ours uint64        // of our part of the status
+	obj  client.Object // as the write left it, until the cache has seen that; nil before and after
+}
+
+// writesAtOnce bounds the status writes of one pass that are under way at the same time.
+const writesAtOnce = 16
+
+func newWriter(c client.Client, m *metrics) *writer {
+	return &writer{client: c, metrics: m, wrote: make(map[types.UID]written)}
+}
+
+// change is one status to be written.
+type change struct {
+	now  client.Object // as it was read; not changed
+	want client.Object // a copy of it with the status that it is to have
+	kind string
+	// shared tells that other controllers write to the same status, so that the write has to fail when they did since it was read.
+	shared bool
+}
+
+// changes gathers the statuses that are not as they are to be.
+type changes []change
+
+// statusOf points to the part of an object that is its status.
+type statusOf[T client.Object, S any] func(T) *S
+
+// add notes that an object is to have a status. now is the object as the cache has it.
+func add[T client.Object, S any](w *writer, cs *changes, kind string, now T, want S, shared bool, at statusOf[T, S]) {
+	now = latest(w, now)
+	if equality.Semantic.DeepEqual(*at(now), want) {
+		return
+	}
+	next := now.DeepCopyObject().(T)
+	*at(next) = want
+	*cs = append(*cs, change{now: now, want: next, kind: kind, shared: shared})
+}
+
+// latest returns the object as our own last write left it, where the cache has not seen that yet.
+func latest[T client.Object](w *writer, now T) T {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if last, ok := w.wrote[now.GetUID()].obj.(T); ok && newer(last, now) {
+		return last
+	}
+	return now
+}
+
+// newer tells whether a is a later version than b of the same object.
+func newer(a, b client.Object) bool {
+	order, err := resourceversion.CompareResourceVersion(a.GetResourceVersion(), b.GetResourceVersion())
+	return err == nil && order > 0
+}
+
+// write writes the changes, several at a time. It tells whether one of them met a newer version of its object: then the whole has to be
+// thought through again from what is there now. An object that is gone needs no status.
+func (w *writer) write(ctx context.Context, cs changes) (conflict bool, err error) {
+	var (
+		mu   sync.Mutex
+		errs *multierror.Error
+		wg   sync.WaitGroup
+		slot = make(chan struct{}, writesAtOnce)
+	)
+	for _, ch := range cs {
+		wg.Add(1)
+		slot <- struct{}{}
+		go func() {
+			defer func() { <-slot; wg.Done() }()
+			err := w.one(ctx, ch)
+			w.metrics.wrote(ch.kind, err)
+			mu.Lock()
+			defer mu.Unlock()
+			switch {
+			case err == nil || apierrors.IsNotFound(err):
+			case apierrors.IsConflict(err):
+				conflict = true
+			default:
+				errs = multierror.Append(errs, err)
+			}
+		}()
+	}
+	wg.Wait()
+	return conflict, errs.ErrorOrNil()
+}
+
+func (w *writer) one(ctx context.Context, ch change) error {
+	uid, digest := ch.want.GetUID(), ourPart(ch.want)
+	// Before the write, because its event can come before its answer.
+	w.mu.Lock()
+	w.wrote[uid] = written{ours: digest}
+	w.mu.Unlock()
+
+	var patch client.Patch
+	if ch.shared {
+		patch = client.MergeFromWithOptions(ch.now, client.MergeFromWithOptimisticLock{})
+	} else {
+		patch = client.MergeFrom(ch.now)
+	}
+	err := w.client.Status().Patch(ctx, ch.want, patch)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err != nil {
+		delete(w.wrote, uid)
+		return err
+	}
+	w.wrote[uid] = written{ours: digest, obj: ch.want}
+	return nil
+}
+
+// echoless keeps away the events of our own status writes, of writes of others to their part of a status, and of renewals that
+// change nothing. Everything else passes, also a change by somebody else of what we wrote: it is then put right.
+func (w *writer) echoless() predicate.Predicate {
+	return predicate.Funcs{
+		UpdateFunc: func(e event.UpdateEvent) bool { return !w.echo(e.ObjectOld, e.ObjectNew) },
+		DeleteFunc: func(e event.DeleteEvent) bool {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			delete(w.wrote, e.Object.GetUID())
+			return true
+		},
+	}
+}
+
+func (w *writer) echo(was, is client.Object) bool {
+	w.seen(is)
+	if was.GetUID() != is.GetUID() || was.GetGeneration() != is.GetGeneration() ||
+		was.GetDeletionTimestamp().IsZero() != is.GetDeletionTimestamp().IsZero() ||
+		!maps.Equal(was.GetLabels(), is.GetLabels()) || !maps.Equal(was.GetAnnotations(), is.GetAnnotations()) ||
+		!slices.Equal(was.GetFinalizers(), is.GetFinalizers()) {
+		return false
+	}
+	w.mu.Lock()
+	last, ok := w.wrote[is.GetUID()]
+	w.mu.Unlock()
+	if !ok {
+		// Nothing of ours is in it yet: what others write to its status is no concern of ours.
+		return ourPart(was) == ourPart(is)
+	}
+	return ourPart(is) == last.ours
+}
+
+// seen lets go of the copy of what we wrote as soon as the cache has it.
+func (w *writer) seen(is client.Object) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if last, ok := w.wrote[is.GetUID()]; ok && last.obj != nil && !newer(last.obj, is) {
+		last.obj = nil
+		w.wrote[is.GetUID()] = last
+	}
+}
+
+// ourPart names what is in the status of an object by our hand.
+func ourPart(obj client.Object) uint64 {
+	var part any
+	switch o := obj.(type) {
+	case *gwv1.HTTPRoute, *gwv1.GRPCRoute, *gwv1.TLSRoute, *gwv1.TCPRoute, *gwv1.UDPRoute:
+		_, parents := routeParents(o)
+		part = slices.DeleteFunc(slices.Clone(parents), func(p gwv1.RouteParentStatus) bool { return !ours(p.ControllerName) })
+	case *gwv1.BackendTLSPolicy:
+		part = slices.DeleteFunc(slices.Clone(o.Status.Ancestors), func(a gwv1.PolicyAncestorStatus) bool { return !ours(a.ControllerName) })
+	case *gwv1.Gateway:
+		part = o.Status
+	case *gwv1.GatewayClass:
+		part = o.Status
+	case *gwv1.ListenerSet:
+		part = o.Status
+	case *v1alpha1.LoadBalancer:
+		part = o.Status
+	}
+	data, err := json.Marshal(part)
+	if err != nil {
+		return 0
+	}
+	return xxhash.Sum64(data)
+}

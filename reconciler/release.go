@@ -1,0 +1,216 @@
+package reconciler
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	gwv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/cloudgate-dev/cloudgate/pkg/api/v1alpha1"
+	"github.com/cloudgate-dev/cloudgate/pkg/graph"
+)
+
+// release deletes all that was made for a Gateway that is being deleted, or that is not ours any more, and then lets go of it. It is the same
+// flow with an empty want, and it needs neither the class nor the Gateway's spec.
+func (c *Controller) release(ctx context.Context, gw *gwv1.Gateway) (reconcile.Result, error) {
+	if !controllerutil.ContainsFinalizer(gw, finalizer) {
+		return reconcile.Result{}, nil
+	}
+	lb := c.loadBalancerOf(gw)
+	var p pass
+	for _, x := range c.holders(lb) {
+		one := c.empty(ctx, x, gw, lb)
+		if ctx.Err() != nil {
+			return reconcile.Result{}, nil
+		}
+		if !one.applied {
+			p.failures = append(p.failures, one.failures...)
+			p.fresh = append(p.fresh, one.fresh...)
+			p.pending = append(p.pending, one.pending...)
+			p.soonest(one.again)
+		}
+	}
+	if lb != nil && c.executors[lb.Spec.Provider] == nil {
+		return c.stuck(ctx, gw, lb)
+	}
+	if p.again > 0 || len(p.failures) > 0 {
+		c.tellReleasing(ctx, gw, &p)
+		return c.releasing(ctx, lb, &p)
+	}
+	return c.letGo(ctx, gw, lb)
+}
+
+// holders returns who may have made something: the cloud that the LoadBalancer names, or all where somebody deleted that.
+func (c *Controller) holders(lb *v1alpha1.LoadBalancer) []*executor {
+	if lb != nil {
+		if x := c.executors[lb.Spec.Provider]; x != nil {
+			return []*executor{x}
+		}
+		return nil
+	}
+	var all []*executor
+	for _, p := range c.cfg.Providers {
+		all = append(all, c.executors[p.Name()])
+	}
+	return all
+}
+
+// empty converges one cloud on nothing for a Gateway.
+func (c *Controller) empty(ctx context.Context, x *executor, gw *gwv1.Gateway, lb *v1alpha1.LoadBalancer) pass {
+	owner := c.owner(string(gw.UID), gw.Namespace, gw.Name)
+	if lb != nil {
+		owner.Cluster = lb.Spec.Cluster
+	}
+	e := c.ledger.entry(x.provider.Name(), owner, client.ObjectKeyFromObject(gw), "", false)
+	e.mu.Lock()
+	e.settled, e.want = "", nil // that the cloud has all of an empty want is never taken from a digest
+	if !e.known && e.got == nil {
+		e.got = graph.Graph{} // one Gateway that goes is no reason to read everything
+	}
+	e.mu.Unlock()
+	return c.converge(ctx, x, e, graph.Graph{})
+}
+
+// stuck says that the Gateway cannot be let go, because nobody here can delete what it has.
+func (c *Controller) stuck(ctx context.Context, gw *gwv1.Gateway, lb *v1alpha1.LoadBalancer) (reconcile.Result, error) {
+	message := fmt.Sprintf("its resources are in cloud %s, for which this controller has no provider: start one that has, or delete them and remove the finalizer %s",
+		lb.Spec.Provider, finalizer)
+	if lb.Status.Message != message {
+		c.warn(gw, "ProviderMissing", "Delete", message)
+		log.FromContext(ctx).Info("a Gateway cannot be let go", "provider", lb.Spec.Provider)
+	}
+	var cs changes
+	want := *lb.Status.DeepCopy()
+	want.State, want.Message = v1alpha1.StateDeleting, message
+	add(c.writer, &cs, "LoadBalancer", lb, want, false, loadBalancerStatus)
+	if _, err := c.writer.write(ctx, cs); err != nil {
+		return reconcile.Result{}, err
+	}
+	return reconcile.Result{RequeueAfter: c.cfg.AuditInterval}, nil
+}
+
+// tellReleasing logs and records what stands in the way.
+func (c *Controller) tellReleasing(ctx context.Context, gw *gwv1.Gateway, p *pass) {
+	for _, f := range p.fresh {
+		log.FromContext(ctx).Info("the cloud refused or failed to delete", "kind", f.err.Kind.String(), "error", f.err.Error())
+		if waits(f.err.Kind) {
+			c.warn(gw, "DeleteRefused", "Delete", f.err.Error())
+		}
+	}
+}
+
+// releasing shows in the LoadBalancer what is still going, and comes back.
+func (c *Controller) releasing(ctx context.Context, lb *v1alpha1.LoadBalancer, p *pass) (reconcile.Result, error) {
+	if lb != nil {
+		want := *lb.Status.DeepCopy()
+		want.State, want.Applied = v1alpha1.StateDeleting, ""
+		want.Message = shorten(joinSome(append(failureTexts(p.failures), slices.Sorted(slices.Values(p.pending))...)))
+		var cs changes
+		add(c.writer, &cs, "LoadBalancer", lb, want, false, loadBalancerStatus)
+		if _, err := c.writer.write(ctx, cs); err != nil {
+			return reconcile.Result{}, err
+		}
+	}
+	after := p.again
+	if after == 0 {
+		after = c.cfg.AuditInterval // a refusal, which an edit of the Gateway cannot mend
+	}
+	return reconcile.Result{RequeueAfter: after}, nil
+}
+
+// letGo takes away what says that the Gateway is ours. The finalizer goes last.
+func (c *Controller) letGo(ctx context.Context, gw *gwv1.Gateway, lb *v1alpha1.LoadBalancer) (reconcile.Result, error) {
+	conflict, err := c.writer.write(ctx, c.withdrawals(gw))
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+	if conflict {
+		return reconcile.Result{RequeueAfter: soon}, nil
+	}
+	if lb != nil {
+		if err := client.IgnoreNotFound(c.client.Delete(ctx, lb, client.Preconditions{UID: &lb.UID})); err != nil {
+			return unlessConflict(err)
+		}
+	}
+	if err := c.setFinalizer(ctx, gw, false); err != nil {
+		return unlessConflict(err)
+	}
+	owner := c.owner(string(gw.UID), gw.Namespace, gw.Name)
+	for name := range c.executors {
+		c.ledger.forget(name, owner.Key())
+	}
+	c.events.Eventf(gw, nil, "Normal", "Deleted", "Delete", "the load balancer is gone from the cloud")
+	log.FromContext(ctx).Info("the load balancer is gone from the cloud")
+	return reconcile.Result{}, nil
+}
+
+// withdrawals gathers the statuses of routes and policies without what was said in them about this Gateway.
+func (c *Controller) withdrawals(gw *gwv1.Gateway) changes {
+	s := c.views.snapshot(nil, gw)
+	parents := map[string]bool{parentKey("Gateway", client.ObjectKeyFromObject(gw)): true}
+	for _, set := range s.ListenerSets {
+		parents[parentKey("ListenerSet", client.ObjectKeyFromObject(set))] = true
+	}
+	without := func(route metav1.Object, status gwv1.RouteStatus) gwv1.RouteStatus {
+		return gwv1.RouteStatus{Parents: slices.DeleteFunc(slices.Clone(status.Parents), func(p gwv1.RouteParentStatus) bool {
+			key, ok := refKey(route.GetNamespace(), p.ParentRef)
+			return ok && ours(p.ControllerName) && parents[key]
+		})}
+	}
+	var cs changes
+	for _, r := range s.HTTPRoutes {
+		add(c.writer, &cs, "HTTPRoute", r, without(r, r.Status.RouteStatus), true, func(r *gwv1.HTTPRoute) *gwv1.RouteStatus { return &r.Status.RouteStatus })
+	}
+	for _, r := range s.GRPCRoutes {
+		add(c.writer, &cs, "GRPCRoute", r, without(r, r.Status.RouteStatus), true, func(r *gwv1.GRPCRoute) *gwv1.RouteStatus { return &r.Status.RouteStatus })
+	}
+	for _, r := range s.TLSRoutes {
+		add(c.writer, &cs, "TLSRoute", r, without(r, r.Status.RouteStatus), true, func(r *gwv1.TLSRoute) *gwv1.RouteStatus { return &r.Status.RouteStatus })
+	}
+	for _, r := range s.TCPRoutes {
+		add(c.writer, &cs, "TCPRoute", r, without(r, r.Status.RouteStatus), true, func(r *gwv1.TCPRoute) *gwv1.RouteStatus { return &r.Status.RouteStatus })
+	}
+	for _, r := range s.UDPRoutes {
+		add(c.writer, &cs, "UDPRoute", r, without(r, r.Status.RouteStatus), true, func(r *gwv1.UDPRoute) *gwv1.RouteStatus { return &r.Status.RouteStatus })
+	}
+	for _, p := range s.BackendTLSPolicies {
+		want := gwv1.PolicyStatus{Ancestors: slices.DeleteFunc(slices.Clone(p.Status.Ancestors), func(a gwv1.PolicyAncestorStatus) bool {
+			key, ok := refKey(p.Namespace, a.AncestorRef)
+			return ok && ours(a.ControllerName) && parents[key]
+		})}
+		add(c.writer, &cs, "BackendTLSPolicy", p, want, true, func(p *gwv1.BackendTLSPolicy) *gwv1.PolicyStatus { return &p.Status })
+	}
+	return cs
+}
+
+// move empties the cloud that a Gateway leaves for another, because its class changed, and forgets its LoadBalancer.
+func (c *Controller) move(ctx context.Context, gw *gwv1.Gateway, lb *v1alpha1.LoadBalancer) error {
+	x := c.executors[lb.Spec.Provider]
+	if x == nil {
+		result, err := c.stuck(ctx, gw, lb)
+		if err != nil {
+			return err
+		}
+		return repeatError{result.RequeueAfter}
+	}
+	p := c.empty(ctx, x, gw, lb)
+	if !p.applied {
+		c.tellReleasing(ctx, gw, &p)
+		result, err := c.releasing(ctx, lb, &p)
+		if err != nil {
+			return err
+		}
+		return repeatError{result.RequeueAfter}
+	}
+	c.ledger.forget(x.provider.Name(), c.owner(string(gw.UID), gw.Namespace, gw.Name).Key())
+	if err := client.IgnoreNotFound(c.client.Delete(ctx, lb, client.Preconditions{UID: &lb.UID})); err != nil {
+		return err
+	}
+	return repeat(nil)
+}

@@ -1,0 +1,66 @@
+package reconciler
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// certificateKeys are the entries of a Secret or ConfigMap that a Gateway or a policy can refer to. Nothing else of a Secret is
+// kept in memory.
+var certificateKeys = []string{corev1.TLSCertKey, corev1.TLSPrivateKeyKey, corev1.ServiceAccountRootCAKey}
+
+// strip takes out of an object, before it is cached, what nobody reads: memory is then in proportion to what matters.
+func strip(in any) (any, error) {
+	obj, err := meta.Accessor(in)
+	if err != nil {
+		return in, nil //nolint:nilerr // a tombstone goes on as it is
+	}
+	if obj.GetManagedFields() != nil {
+		obj.SetManagedFields(nil)
+	}
+	if a := obj.GetAnnotations(); a[corev1.LastAppliedConfigAnnotation] != "" {
+		delete(a, corev1.LastAppliedConfigAnnotation)
+	}
+	switch o := in.(type) {
+	case *corev1.Secret:
+		o.Data = only(o.Data)
+	case *corev1.ConfigMap:
+		o.Data, o.BinaryData = only(o.Data), nil
+	case *corev1.Service:
+		o.Status = corev1.ServiceStatus{}
+		o.Spec.Selector = nil
+	case *corev1.Namespace:
+		o.Spec, o.Status = corev1.NamespaceSpec{}, corev1.NamespaceStatus{}
+		o.Annotations = nil
+	case *discoveryv1.EndpointSlice:
+		stripEndpoints(o)
+	}
+	return in, nil
+}
+
+func only[V []byte | string](data map[string]V) map[string]V {
+	kept := make(map[string]V)
+	for _, key := range certificateKeys {
+		if v, ok := data[key]; ok {
+			kept[key] = v
+		}
+	}
+	return kept
+}
+
+func stripEndpoints(s *discoveryv1.EndpointSlice) {
+	s.OwnerReferences = nil
+	s.Annotations = nil
+	s.Labels = only2(s.Labels, discoveryv1.LabelServiceName)
+	s.ObjectMeta.CreationTimestamp = metav1.Time{}
+	for i := range s.Endpoints {
+		e := &s.Endpoints[i]
+		e.TargetRef, e.NodeName, e.Zone, e.Hints, e.Hostname, e.DeprecatedTopology = nil, nil, nil, nil, nil, nil
+	}
+}
+
+func only2(labels map[string]string, key string) map[string]string {
+	return map[string]string{key: labels[key]}
+}
