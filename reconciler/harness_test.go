@@ -1,0 +1,279 @@
+package reconciler_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/go-logr/logr"
+	"github.com/go-logr/logr/testr"
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+	gwv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/cloudgate-dev/cloudgate/pkg/api/v1alpha1"
+	"github.com/cloudgate-dev/cloudgate/pkg/cloud"
+	"github.com/cloudgate-dev/cloudgate/pkg/plan"
+	"github.com/cloudgate-dev/cloudgate/reconciler"
+	"github.com/cloudgate-dev/cloudgate/reconciler/memory"
+)
+
+// deadline bounds how long a test waits for something that is to come.
+const deadline = 20 * time.Second
+
+// world is a cluster in memory, a cloud, and the controller that may run between them.
+type world struct {
+	t     testing.TB
+	store *memory.Store
+	cloud *testCloud
+	ctl   *reconciler.Controller
+	stop  func()
+
+	mu     sync.Mutex
+	events []memory.Event
+}
+
+func newWorld(t testing.TB) *world {
+	w := &world{t: t, cloud: newTestCloud()}
+	w.store = memory.NewWithOptions(reconciler.Scheme(), memory.Options{OnEvent: func(e memory.Event) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.events = append(w.events, e)
+	}})
+	w.apply(namespace("default"), class("fake"))
+	t.Cleanup(func() { w.halt() })
+	return w
+}
+
+// start runs a controller until halt or the end of the test.
+func (w *world) start(change ...func(*reconciler.Config)) {
+	w.t.Helper()
+	cfg := reconciler.Config{
+		Providers: []cloud.Provider{w.cloud}, Cluster: "test", AuditInterval: time.Hour, AuditDelay: time.Hour,
+		RetryMin: 2 * time.Millisecond, RetryMax: 20 * time.Millisecond, PollMin: time.Millisecond, PollMax: 5 * time.Millisecond,
+	}
+	for _, f := range change {
+		f(&cfg)
+	}
+	mgr, err := w.store.Manager(manager.Options{
+		Metrics: metricsserver.Options{BindAddress: "0"}, HealthProbeBindAddress: "0", Logger: w.logger(),
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if w.ctl, err = reconciler.Setup(mgr, cfg); err != nil {
+		w.t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(w.t.Context())
+	done := make(chan error, 1)
+	go func() { done <- mgr.Start(ctx) }()
+	w.stop = func() {
+		cancel()
+		if err := <-done; err != nil {
+			w.t.Errorf("the manager ended: %v", err)
+		}
+	}
+}
+
+func (w *world) logger() logr.Logger {
+	if !testing.Verbose() {
+		return logr.Discard()
+	}
+	return testr.NewWithInterface(quiet{w.t}, testr.Options{})
+}
+
+// quiet logs only while the test runs: a manager that is ending may still write a line.
+type quiet struct{ testing.TB }
+
+func (q quiet) Log(args ...any) {
+	if q.Context().Err() == nil {
+		q.TB.Log(args...)
+	}
+}
+
+// halt stops the controller, as the end of its process would.
+func (w *world) halt() {
+	if w.stop != nil {
+		w.stop()
+		w.stop = nil
+	}
+}
+
+func (w *world) apply(objs ...client.Object) {
+	w.t.Helper()
+	if err := w.store.Apply(objs...); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) delete(objs ...client.Object) {
+	w.t.Helper()
+	if err := w.store.Delete(objs...); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// get reads an object from the store, and tells whether it is there.
+func (w *world) get(obj client.Object) bool {
+	w.t.Helper()
+	err := w.store.Client().Get(context.Background(), client.ObjectKeyFromObject(obj), obj)
+	if client.IgnoreNotFound(err) != nil {
+		w.t.Fatal(err)
+	}
+	return err == nil
+}
+
+// until waits for a condition.
+func (w *world) until(what string, ok func() bool) {
+	w.t.Helper()
+	for end := time.Now().Add(deadline); !ok(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			w.t.Fatalf("%s: did not come within %s", what, deadline)
+		}
+	}
+}
+
+// settle waits until nothing is written to the store or asked of the cloud any more.
+func (w *world) settle() {
+	w.t.Helper()
+	last, same := "", 0
+	w.until("rest", func() bool {
+		w.cloud.mu.Lock()
+		now := fmt.Sprint(len(w.cloud.applied), len(w.cloud.observed), w.writes())
+		w.cloud.mu.Unlock()
+		if now != last {
+			last, same = now, 0
+		}
+		same++
+		return same > 40
+	})
+}
+
+func (w *world) writes() int {
+	n := 0
+	for _, count := range w.store.WriteCount() {
+		n += count
+	}
+	return n
+}
+
+// statusWrites returns how often the status of each object has been written.
+func (w *world) statusWrites() map[string]int {
+	counts := make(map[string]int)
+	for k, n := range w.store.WriteCount() {
+		if k.Status {
+			counts[k.Kind+" "+k.Name.String()] = n
+		}
+	}
+	return counts
+}
+
+// gateway returns the Gateway of that name as it is in the store.
+func (w *world) gateway(name string) *gwv1.Gateway {
+	w.t.Helper()
+	g := &gwv1.Gateway{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: name}}
+	if !w.get(g) {
+		return nil
+	}
+	return g
+}
+
+// programmed waits until the Gateway is programmed in its present generation.
+func (w *world) programmed(name string) {
+	w.t.Helper()
+	w.until("Gateway "+name+" programmed", func() bool {
+		g := w.gateway(name)
+		if g == nil {
+			return false
+		}
+		c := meta.FindStatusCondition(g.Status.Conditions, string(gwv1.GatewayConditionProgrammed))
+		return c != nil && c.Status == metav1.ConditionTrue && c.ObservedGeneration == g.Generation
+	})
+}
+
+func (w *world) loadBalancer(name string) *v1alpha1.LoadBalancer {
+	w.t.Helper()
+	lb := &v1alpha1.LoadBalancer{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: name}}
+	if !w.get(lb) {
+		return nil
+	}
+	return lb
+}
+
+// eventCount returns how many events of a reason were recorded.
+func (w *world) eventCount(reason string) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n := 0
+	for _, e := range w.events {
+		if e.Reason == reason {
+			n++
+		}
+	}
+	return n
+}
+
+// steps renders steps for comparison, without their order.
+func steps(list []plan.Step) map[string]int {
+	out := make(map[string]int)
+	for _, s := range list {
+		out[s.Op.String()+" "+string(s.ID().Kind)]++
+	}
+	return out
+}
+
+func namespace(name string) *corev1.Namespace {
+	return &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
+}
+
+func class(name string) *gwv1.GatewayClass {
+	return &gwv1.GatewayClass{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: gwv1.GatewayClassSpec{ControllerName: gwv1.GatewayController("cloudgate.dev/" + name)}}
+}
+
+func gateway(name string) *gwv1.Gateway {
+	return &gwv1.Gateway{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: name},
+		Spec: gwv1.GatewaySpec{GatewayClassName: "fake", Listeners: []gwv1.Listener{{
+			Name: "http", Port: 80, Protocol: gwv1.HTTPProtocolType,
+		}}},
+	}
+}
+
+// route returns a route of a Gateway that sends a host to a Service.
+func route(name, gw, service string) *gwv1.HTTPRoute {
+	port := gwv1.PortNumber(80)
+	return &gwv1.HTTPRoute{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: name},
+		Spec: gwv1.HTTPRouteSpec{
+			CommonRouteSpec: gwv1.CommonRouteSpec{ParentRefs: []gwv1.ParentReference{{Name: gwv1.ObjectName(gw)}}},
+			Hostnames:       []gwv1.Hostname{gwv1.Hostname(name + ".example.com")},
+			Rules: []gwv1.HTTPRouteRule{{BackendRefs: []gwv1.HTTPBackendRef{{BackendRef: gwv1.BackendRef{
+				BackendObjectReference: gwv1.BackendObjectReference{Name: gwv1.ObjectName(service), Port: &port},
+			}}}}},
+		},
+	}
+}
+
+// service returns a Service and its endpoints.
+func service(name string, addresses ...string) []client.Object {
+	portName, port, ready := "", int32(8080), true
+	s := &discoveryv1.EndpointSlice{
+		ObjectMeta:  metav1.ObjectMeta{Namespace: "default", Name: name + "-1", Labels: map[string]string{discoveryv1.LabelServiceName: name}},
+		AddressType: discoveryv1.AddressTypeIPv4,
+		Ports:       []discoveryv1.EndpointPort{{Name: &portName, Port: &port}},
+	}
+	for _, a := range addresses {
+		s.Endpoints = append(s.Endpoints, discoveryv1.Endpoint{Addresses: []string{a}, Conditions: discoveryv1.EndpointConditions{Ready: &ready, Serving: &ready}})
+	}
+	return []client.Object{
+		&corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: name}, Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{{Port: 80}}}},
+		s,
+	}
+}
