@@ -104,9 +104,6 @@ type sendBody struct {
 
 var errDetached = errors.New("the exchange is over")
 
-// stopper is a body whose waiting read can be made to fail.
-type stopper interface{ stop() }
-
 // Read returns the next part of the body, and arms the time for the response after its end.
 func (b *sendBody) Read(p []byte) (int, error) {
 	b.mu.Lock()
@@ -164,8 +161,8 @@ func (b *sendBody) Close() error {
 func (b *sendBody) detach() {
 	b.closed.Store(true)
 	if !b.mu.TryLock() {
-		if s, ok := b.attempt.x.body.(stopper); ok {
-			s.stop()
+		if waiting, ok := b.attempt.x.body.(abandoner); ok {
+			waiting.abandon()
 		}
 		b.mu.Lock()
 	}

@@ -266,5 +266,5 @@ func (b *streamBody) trailers() []h1.Field {
 	return fields
 }
 
-// stop makes a read of the body that waits fail, and all after it. Any goroutine may call it.
-func (b *streamBody) stop() { _ = b.r.Body.Close() } // It always returns nil.
+// abandon makes a read of the body that waits fail, and all after it. Any goroutine may call it.
+func (b *streamBody) abandon() { _ = b.r.Body.Close() } // It always returns nil.

@@ -89,6 +89,8 @@ func (t *http2Transport) attempt(x *exchange) (result outcome, again bool) {
 	used := conn.used.Swap(true)
 	if a.body == nil {
 		a.sent()
+	} else {
+		x.proceed()
 	}
 	a.resp, err = conn.RoundTrip(r)
 	a.mu.Lock()
