@@ -67,6 +67,8 @@ func (p Problem) String() string {
 type Object struct {
 	client.Object
 	Origin Origin
+	// Implied tells that no file defines the object: a namespace that another object, the one at Origin, is in.
+	Implied bool
 }
 
 // Set is what was loaded, in the order of the paths, and within a folder of its file names.
@@ -130,7 +132,7 @@ func (l *loader) impliedNamespaces() {
 		ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name.Name}}
 		ns.SetGroupVersionKind(gvk)
 		Default(ns)
-		l.set.Objects = append(l.set.Objects, Object{Object: ns, Origin: o.Origin})
+		l.set.Objects = append(l.set.Objects, Object{Object: ns, Origin: o.Origin, Implied: true})
 	}
 }
 

@@ -114,7 +114,11 @@ func (f *folder) objects() (map[objectKey]files.Object, []files.Problem) {
 		problems = append(problems, f.files[path].problems...)
 		for _, o := range f.files[path].objects {
 			key := keyOf(o)
-			if first, twice := all[key]; twice {
+			first, twice := all[key]
+			switch {
+			case twice && o.Implied:
+				continue
+			case twice && !first.Implied:
 				text := fmt.Sprintf("%s is defined twice: the first is at %s", key, first.Origin)
 				problems = append(problems, files.Problem{Origin: o.Origin, Text: text})
 				continue

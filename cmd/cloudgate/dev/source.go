@@ -5,9 +5,7 @@ import (
 	"fmt"
 	"slices"
 
-	corev1 "k8s.io/api/core/v1"
 	apiequality "k8s.io/apimachinery/pkg/api/equality"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	gwv1 "sigs.k8s.io/gateway-api/apis/v1"
 
@@ -62,32 +60,15 @@ func (s *source) sync(touched map[string]bool) ([]files.Problem, error) {
 	return problems, nil
 }
 
-// imply adds what a cluster has without being told: the namespaces that objects are in, and a class.
+// imply adds the class that a cluster with Cloudgate would have.
 func (s *source) imply(want map[objectKey]files.Object) {
-	hasClass := false
-	needed := map[string]bool{}
-	for key, o := range want {
-		if key.namespace != "" {
-			needed[key.namespace] = true
-		}
-		if class, ok := o.Object.(*gwv1.GatewayClass); ok {
-			hasClass = hasClass || class.Spec.ControllerName == s.class.Spec.ControllerName || class.Name == s.class.Name
+	for _, o := range want {
+		class, ok := o.Object.(*gwv1.GatewayClass)
+		if ok && (class.Spec.ControllerName == s.class.Spec.ControllerName || class.Name == s.class.Name) {
+			return
 		}
 	}
-	add := func(o client.Object) {
-		if key := keyOf(o); want[key].Object == nil {
-			want[key] = files.Object{Object: o}
-		}
-	}
-	for name := range needed {
-		namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
-		namespace.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
-		files.Default(namespace)
-		add(namespace)
-	}
-	if !hasClass {
-		add(s.class)
-	}
+	want[keyOf(s.class)] = files.Object{Object: s.class, Implied: true}
 }
 
 // applyFirst are the kinds that others refer to, so that nothing is seen half.
