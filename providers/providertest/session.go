@@ -56,6 +56,24 @@ func (s *Session) Converge(ctx context.Context, want *ir.LoadBalancer) error {
 	return fmt.Errorf("not converged after %d passes: %w", mostPasses, errors.Join(s.Errors...))
 }
 
+// Plain is Converge that does not wait for what the cloud is still doing, and for nothing that goes wrong.
+func (s *Session) Plain(ctx context.Context, want *ir.LoadBalancer) error {
+	wanted, err := s.Provider.Compile(want)
+	if err != nil {
+		return err
+	}
+	for range mostPasses {
+		p, err := plan.Diff(wanted, s.Got)
+		if err != nil || p.Empty() {
+			return err
+		}
+		if err := s.perform(ctx, p); err != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("not converged after %d passes", mostPasses)
+}
+
 // wait does as a throttling cloud says, and gives others a moment.
 func wait(ctx context.Context, err error) error {
 	pause := 2 * time.Millisecond
