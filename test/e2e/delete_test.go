@@ -1,0 +1,80 @@
+package e2e
+
+import (
+	"context"
+	"path/filepath"
+	"testing"
+
+	"github.com/cloudgate-dev/cloudgate/cmd/cloudgate/dev"
+	"github.com/cloudgate-dev/cloudgate/fake-cloud/server"
+)
+
+func noGateways(s dev.State) bool { return len(s.Gateways) == 0 }
+
+func TestDeletedGatewayLeavesNothing(t *testing.T) {
+	w := start(t, example("quickstart"), func(w *world) {
+		w.serve("shop-v1", "v1")
+		w.serve("shop-v2", "v2")
+		w.secret("shop-tls", "default", newCertificate(t, "shop.example.com"))
+	})
+	w.programmed("web", 3)
+	w.wantSomething(t)
+	w.remove("gateway.yaml")
+	w.wait("the Gateway to be gone", noGateways)
+	w.wantEmpty()
+}
+
+// cloudApart is a fake cloud that can be stopped and started, with its state on disk.
+type cloudApart struct {
+	t      *testing.T
+	config server.Config
+	url    string
+	stop   func()
+}
+
+func newCloudApart(t *testing.T) *cloudApart {
+	c := &cloudApart{t: t, config: server.Config{
+		DNSListen: server.Off, AddressPool: newPool(), StatePath: filepath.Join(t.TempDir(), "cloud.db"),
+	}}
+	c.start()
+	t.Cleanup(func() { c.stop() })
+	return c
+}
+
+func (c *cloudApart) start() {
+	c.t.Helper()
+	s, err := server.New(c.config)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.url = s.URL()
+	c.config.Listen = s.URL()[len("http://"):] // the same address the next time
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	c.stop = func() {
+		cancel()
+		if err := <-done; err != nil {
+			c.t.Errorf("fake cloud: %v", err)
+		}
+		c.stop = func() {}
+	}
+}
+
+func TestGatewayDeletedWhileTheCloudIsDown(t *testing.T) {
+	cloud := newCloudApart(t)
+	w := startWith(t, dev.Config{Endpoint: cloud.url}, example("whoami"), func(w *world) { w.serve("whoami", "whoami-1") })
+	v := visit(t, w.programmed("web", 1), nil)
+	v.want("http://whoami/", 200, "whoami-1")
+	w.wantSomething(t)
+
+	cloud.stop()
+	w.remove("gateway.yaml")
+	w.wait("the deletion to begin", func(s dev.State) bool {
+		g, ok := gatewayOf(s, "web")
+		return ok && says(g.Problems, "being deleted")
+	})
+	cloud.start()
+	w.wait("the Gateway to be gone", noGateways)
+	w.wantEmpty()
+}

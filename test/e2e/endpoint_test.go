@@ -1,0 +1,82 @@
+package e2e
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cloudgate-dev/cloudgate/test/echo"
+)
+
+func TestEndpointRemovedUnderLoad(t *testing.T) {
+	const url = "http://whoami/"
+	w := start(t, example("whoami"), func(w *world) { w.serve("whoami", "whoami-1", "whoami-2") })
+	v := visit(t, w.programmed("web", 1), nil)
+	both := w.read("endpoints-default-whoami.yaml")
+	one := both[:strings.LastIndex(both, "---\n")] // each slice is a document
+	asking := v.ask(url, 4, 50)                    // 200 requests a second
+	asking.more(100)
+	w.write("endpoints-default-whoami.yaml", one)
+	w.eventually("the removed endpoint to get nothing", func() error { return restsFor(asking, "whoami-2", 20) })
+	asking.more(100)
+	w.write("endpoints-default-whoami.yaml", both)
+	before := asking.by("whoami-2")
+	w.eventually("the endpoint to be back", func() error {
+		if asking.by("whoami-2") == before {
+			return fmt.Errorf("it gets nothing")
+		}
+		return nil
+	})
+	asking.end()
+}
+
+// restsFor returns nil when a backend gets nothing of n more requests.
+func restsFor(asking *load, backend string, n int64) error {
+	before := asking.by(backend)
+	asking.more(n)
+	if got := asking.by(backend) - before; got > 0 {
+		return fmt.Errorf("%s still got %d of %d", backend, got, n)
+	}
+	return nil
+}
+
+func TestCrashedEndpointLeavesTheRotationAndComesBack(t *testing.T) {
+	const url = "http://whoami/"
+	var backends []*echo.HTTP
+	w := start(t, example("whoami"), func(w *world) { backends = w.serve("whoami", "whoami-1", "whoami-2") })
+	v := visit(t, w.programmed("web", 1), nil)
+	w.eventually("both to answer", func() error {
+		counts := v.tally(url, 10)
+		if counts["whoami-1"] == 0 || counts["whoami-2"] == 0 {
+			return fmt.Errorf("answers: %v", counts)
+		}
+		return nil
+	})
+	crashed := backends[1]
+	address := crashed.Addr()
+	crash := time.Now()
+	if err := crashed.Close(); err != nil {
+		t.Fatal(err)
+	}
+	failed := 0
+	w.eventually("the crashed endpoint to get nothing", func() error {
+		for range 20 {
+			if err := v.answers(url, 200, "whoami-1"); err != nil {
+				failed++
+				return err
+			}
+		}
+		return nil
+	})
+	out := time.Since(crash)
+	recovered, err := echo.ListenHTTP("whoami-2", address.String(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer recovered.Close()
+	back := time.Now()
+	w.eventually("the recovered endpoint to be back", func() error { return v.answers(url, 200, "whoami-2") })
+	t.Logf("MEASURED out of rotation %d ms after the crash, %d requests failed meanwhile; back %d ms after it recovered",
+		out.Milliseconds(), failed, time.Since(back).Milliseconds())
+}
