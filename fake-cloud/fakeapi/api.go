@@ -37,6 +37,8 @@ type Config struct {
 	Journal  *journal.Journal
 	// Health returns how the members of a pool are; those that it leaves out are initial. Nil leaves out all.
 	Health func(pool string) map[netip.AddrPort]MemberHealth
+	// CheckRule says why the data path could not carry out a rule that is sound by itself. May be nil.
+	CheckRule func(*world.RuleSpec) error
 	// Tokens are the bearer tokens of /v1, and AdminToken that of /admin/v1; none lets everybody in.
 	Tokens     []string
 	AdminToken string

@@ -82,7 +82,17 @@ func (a *API) rules() resource[ruleInput, world.Rule] {
 		},
 		input: func(v world.Rule) ruleInput { return ruleInput{naming: namingOf(v.Meta), RuleSpec: v.RuleSpec} },
 		meta:  func(v world.Rule) world.Meta { return v.Meta },
-		check: (*checker).rule,
+		check: a.checkRule,
+	}
+}
+
+func (a *API) checkRule(c *checker, w ruleInput) {
+	c.rule(w)
+	if a.cfg.CheckRule == nil || len(c.problems) > 0 {
+		return
+	}
+	if err := a.cfg.CheckRule(&w.RuleSpec); err != nil {
+		c.say("matches", "%v", err)
 	}
 }
 

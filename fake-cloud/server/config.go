@@ -73,6 +73,10 @@ func (c *Config) complete() error {
 	if c.Log == nil {
 		c.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
 	}
+	if c.Proxy.Logf == nil {
+		log := c.Log
+		c.Proxy.Logf = func(format string, args ...any) { log.Info("traffic: " + fmt.Sprintf(format, args...)) }
+	}
 	if c.PortOffset < 1 || c.PortOffset > 60000 {
 		return fmt.Errorf("port offset %d is not in 1 to 60000", c.PortOffset)
 	}

@@ -6,22 +6,32 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"sync"
 	"syscall"
 	"time"
 
+	"golang.org/x/net/netutil"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/cloudgate-dev/cloudgate/fake-cloud/dataplane"
+	"github.com/cloudgate-dev/cloudgate/fake-cloud/dns"
 	"github.com/cloudgate-dev/cloudgate/fake-cloud/fakeapi"
 	"github.com/cloudgate-dev/cloudgate/fake-cloud/journal"
 	"github.com/cloudgate-dev/cloudgate/fake-cloud/throttle"
 	"github.com/cloudgate-dev/cloudgate/fake-cloud/world"
+	"github.com/cloudgate-dev/cloudgate/pkg/proxy"
 )
+
+// maxConnections of clients of the API.
+const maxConnections = 1000
 
 // Server is a fake cloud. It holds its ports from New on and answers while Run runs.
 type Server struct {
 	cfg      Config
 	world    *world.World
+	plane    *dataplane.Plane
+	dns      *dns.Server // nil when it is off
 	listener net.Listener
 	http     *http.Server
 	closing  sync.Once
@@ -33,54 +43,133 @@ func New(cfg Config) (*Server, error) {
 	if err := cfg.complete(); err != nil {
 		return nil, err
 	}
+	shared, err := dataplane.Shared(cfg.AddressPool)
+	if err != nil {
+		return nil, err
+	}
+	pool := world.AddressPool{Prefix: cfg.AddressPool, Shared: shared}
+	if shared.IsValid() {
+		cfg.Log.Warn("this machine does not have the addresses of the pool: all load balancers share one and differ in their ports",
+			"pool", cfg.AddressPool, "shared", shared)
+	}
 	dice := world.NewDice(cfg.Seed)
 	w, err := world.New(world.Config{
-		Path: cfg.StatePath, NoSync: cfg.NoSync, Pool: world.AddressPool{Prefix: cfg.AddressPool}, Zone: cfg.Zone,
-		Clock: cfg.Clock, Dice: dice, Latency: cfg.Latency, Quotas: *cfg.Quotas, Log: cfg.Log,
+		Path: cfg.StatePath, NoSync: cfg.NoSync, Pool: pool, Zone: cfg.Zone,
+		Clock: cfg.Clock, Dice: dice, Latency: cfg.Latency, Quotas: *cfg.Quotas, Reported: true, Log: cfg.Log,
 	})
 	if err != nil {
 		return nil, err
 	}
 	s := &Server{cfg: cfg, world: w}
-	if s.listener, err = listen(cfg.Listen); err != nil {
-		return nil, errors.Join(err, w.Close())
-	}
-	api := fakeapi.New(fakeapi.Config{
-		World: w, Throttle: throttle.New(cfg.Throttle), Journal: journal.New(cfg.JournalSize),
-		Tokens: cfg.Tokens, AdminToken: cfg.AdminToken, Crash: cfg.Crash, Version: cfg.Version, Log: cfg.Log,
+	s.plane = dataplane.New(dataplane.Config{
+		World: w, Shared: shared.IsValid(), PortOffset: cfg.PortOffset, Proxy: cfg.Proxy, Grace: cfg.Grace, Log: cfg.Log,
 	})
+	if err := s.listen(); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
 	s.http = &http.Server{
-		Handler:           api,
+		Handler:           s.handler(),
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       time.Minute,
 		WriteTimeout:      11 * time.Minute, // a fault may hold an answer back for ten
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
 	}
-	cfg.Log.Info("fake cloud", "api", s.URL(), "latency", cfg.Latency, "seed", dice.Seed(), "state", cfg.StatePath)
+	cfg.Log.Info("fake cloud", "api", s.URL(), "dns", s.DNSAddress(), "zone", cfg.Zone, "addresses", pool.String(),
+		"latency", cfg.Latency.String(), "seed", dice.Seed(), "state", cfg.StatePath)
 	return s, nil
 }
 
-func listen(address string) (net.Listener, error) {
-	l, err := net.Listen("tcp", address)
+// listen takes the ports of the API and of DNS.
+func (s *Server) listen() error {
+	l, err := net.Listen("tcp", s.cfg.Listen)
 	switch {
 	case err == nil:
-		return l, nil
+		s.listener = l
 	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, fmt.Errorf("API address %s is in use by another program: stop it, or choose another with --listen", address)
+		return fmt.Errorf("API address %s is in use by another program: stop it, or choose another with --listen", s.cfg.Listen)
 	default:
-		return nil, fmt.Errorf("API address %s cannot be used: %w", address, err)
+		return fmt.Errorf("API address %s cannot be used: %w", s.cfg.Listen, err)
 	}
+	if s.cfg.DNSListen == Off {
+		return nil
+	}
+	s.dns, err = dns.New(dns.Config{
+		Address: s.cfg.DNSListen, Zone: s.cfg.Zone, Lookup: s.lookup,
+		Serial: func() uint32 { return uint32(s.cfg.Clock.Now().Unix()) },
+	})
+	return err
+}
+
+func (s *Server) lookup(id string) ([]netip.Addr, bool) {
+	lb, err := s.world.LoadBalancer(id)
+	if err != nil || lb.State == world.Deleting {
+		return nil, false
+	}
+	return lb.IPs, true
+}
+
+func (s *Server) handler() http.Handler {
+	m := newMetrics(s.world, s.plane)
+	api := fakeapi.New(fakeapi.Config{
+		World: s.world, Throttle: throttle.New(s.cfg.Throttle), Journal: journal.New(s.cfg.JournalSize),
+		Health: s.health, CheckRule: dataplane.CheckRule, Tokens: s.cfg.Tokens, AdminToken: s.cfg.AdminToken,
+		Crash: s.cfg.Crash, Served: m.served, Version: s.cfg.Version, Log: s.cfg.Log,
+	})
+	mux := http.NewServeMux()
+	mux.Handle("/", api)
+	mux.Handle("GET /metrics", m.handler())
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		if err := s.world.Health(); err != nil {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+			return
+		}
+		_, _ = w.Write([]byte("ok\n")) // the client may have gone
+	})
+	return mux
+}
+
+// health says how the members of a pool are in the words of the API.
+func (s *Server) health(pool string) map[netip.AddrPort]fakeapi.MemberHealth {
+	got := map[netip.AddrPort]fakeapi.MemberHealth{}
+	for address, h := range s.plane.Health(pool) {
+		m := fakeapi.MemberHealth{State: "initial", Reason: h.Reason}
+		switch h.Health {
+		case proxy.Healthy:
+			m.State = "healthy"
+		case proxy.Unhealthy:
+			m.State = "unhealthy"
+		case proxy.Draining:
+			m.State = "draining"
+		case proxy.Unknown:
+			if !h.Checked {
+				m = fakeapi.MemberHealth{State: "healthy", Reason: "the pool has no health check"}
+			}
+		}
+		got[address] = m
+	}
+	return got
 }
 
 // URL returns the address of the API: "http://127.0.0.1:1234".
 func (s *Server) URL() string { return "http://" + s.listener.Addr().String() }
 
-// Run serves until ctx is done, or until something fails, and closes the server.
+// DNSAddress returns where DNS answers, over UDP and TCP; empty when it is off.
+func (s *Server) DNSAddress() string {
+	if s.dns == nil {
+		return ""
+	}
+	return s.dns.Address()
+}
+
+// World returns the state, for who embeds the server and wants to look.
+func (s *Server) World() *world.World { return s.world }
+
+// Run serves until ctx is done, or until something fails, and closes the server. What is in flight has Config.Grace to end.
 func (s *Server) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
-		if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
+		if err := s.http.Serve(netutil.LimitListener(s.listener, maxConnections)); !errors.Is(err, http.ErrServerClosed) {
 			return fmt.Errorf("API: %w", err)
 		}
 		return nil
@@ -90,19 +179,34 @@ func (s *Server) Run(ctx context.Context) error {
 		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.Grace)
 		defer cancel()
 		if err := s.http.Shutdown(grace); err != nil {
-			return s.http.Close()
+			return s.http.Close() // some did not end in time
 		}
 		return nil
 	})
+	g.Go(func() error {
+		s.plane.Run(ctx)
+		return nil
+	})
+	if s.dns != nil {
+		g.Go(func() error { return s.dns.Run(ctx) })
+	}
 	return errors.Join(g.Wait(), s.Close())
 }
 
-// Close gives back the ports and closes the state file.
+// Close gives back the ports and closes the state file. A Server that was Run is closed.
 func (s *Server) Close() error {
 	s.closing.Do(func() {
-		s.closed = errors.Join(s.http.Close(), s.world.Close())
-		if err := s.listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
-			s.closed = errors.Join(s.closed, err)
+		errs := []error{s.world.Close()}
+		if s.listener != nil {
+			errs = append(errs, s.listener.Close())
+		}
+		if s.dns != nil {
+			errs = append(errs, s.dns.Close())
+		}
+		for _, err := range errs {
+			if !errors.Is(err, net.ErrClosed) {
+				s.closed = errors.Join(s.closed, err)
+			}
 		}
 	})
 	return s.closed

@@ -72,3 +72,16 @@ func (w *World) publishAll() {
 		t.mark(nil)
 	}
 }
+
+// Refs returns all that there is.
+func (w *World) Refs() []Ref {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	var refs []Ref
+	for _, kind := range kinds {
+		for _, p := range w.state.tables[kind].order {
+			refs = append(refs, Ref{kind, p.id})
+		}
+	}
+	return refs
+}

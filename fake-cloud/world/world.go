@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"os"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -66,9 +68,34 @@ func New(cfg Config) (*World, error) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.rehome()
 	w.reschedule()
 	go w.commitLoop()
 	return w, nil
+}
+
+// rehome gives another address to a load balancer whose own is not in the pool any more: the pool is another than when the
+// state was written. The lock is held.
+func (w *World) rehome() {
+	for _, p := range w.state.tables[KindLoadBalancer].order {
+		lb, ok := find[LoadBalancer](w.state, KindLoadBalancer, p.id)
+		if !ok || !slices.ContainsFunc(lb.IPs, func(ip netip.Addr) bool { return !w.cfg.Pool.contains(ip) }) {
+			continue
+		}
+		ips, err := w.state.addresses.choose(lb.ID, nil)
+		if err != nil {
+			w.cfg.Log.Error("load balancer keeps an address outside the pool", "loadBalancer", lb.ID, "ips", lb.IPs, "error", err)
+			continue
+		}
+		w.cfg.Log.Warn("load balancer gets another address: its own is not in the pool", "loadBalancer", lb.ID, "was", lb.IPs, "is", ips)
+		next := *lb
+		next.IPs = ips
+		w.put(&next)
+		select {
+		case w.wake <- struct{}{}:
+		default:
+		}
+	}
 }
 
 func (w *World) open() error {

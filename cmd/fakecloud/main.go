@@ -1,0 +1,19 @@
+// Command fakecloud is the fake cloud as a server: its API, its load balancers with their traffic, its DNS and its metrics.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := command().ExecuteContext(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "fakecloud: "+err.Error())
+		os.Exit(1)
+	}
+}

@@ -1,0 +1,191 @@
+package dataplane
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/cloudgate-dev/cloudgate/fake-cloud/world"
+	"github.com/cloudgate-dev/cloudgate/pkg/proxy"
+)
+
+// Config is what a Plane is made of.
+type Config struct {
+	World *world.World // opened with Reported
+	// Shared says that the load balancers share an address, so that one's port is another's obstacle.
+	Shared     bool
+	PortOffset int           // added to ports under 1024 that may not be bound
+	Proxy      proxy.Options // for every engine; Name is set for each
+	Grace      time.Duration // how long requests may go on when a load balancer is deleted or the Plane stops
+	Log        *slog.Logger
+}
+
+// Plane carries the traffic of all load balancers of a world.
+type Plane struct {
+	cfg    Config
+	world  *world.World
+	shared bool
+	watch  *world.Watch
+
+	mu        sync.Mutex // all below belongs to sync; others take it to read
+	balancers map[string]*balancer
+	sites     map[string]*site              // by listener
+	homes     map[string]*site              // by rule
+	pools     map[string]served             // by pool
+	certs     map[string]*proxy.Certificate // by certificate
+	users     map[string]map[*balancer]int  // by pool: how many rules of a load balancer name it
+	claims    map[claimKey]*bind
+	dirty     map[*balancer]struct{}
+	gone      proxy.Stats    // of engines that were closed
+	closing   sync.WaitGroup // engines of deleted load balancers
+}
+
+// served is a pool as it is served.
+type served struct {
+	revision uint64
+	proxy    *proxy.Pool
+}
+
+// balancer is one load balancer and its engine.
+type balancer struct {
+	world.LoadBalancer
+	ready      bool // it may be served
+	engine     *proxy.Engine
+	sites      map[string]*site
+	uses       map[string]struct{}    // pools that rules name
+	pools      map[string]*proxy.Pool // as applied; shared between versions while no pool changes
+	poolsStale bool
+	failing    bool // a bind has to be tried again
+	health     healthCache
+}
+
+// retryInterval is how often what cannot be bound is tried again.
+const retryInterval = time.Second
+
+// New returns a plane that serves nothing until it is Run.
+func New(cfg Config) *Plane {
+	return &Plane{
+		cfg: cfg, world: cfg.World, shared: cfg.Shared, watch: cfg.World.Watch(),
+		balancers: map[string]*balancer{}, sites: map[string]*site{}, homes: map[string]*site{}, pools: map[string]served{},
+		certs: map[string]*proxy.Certificate{}, users: map[string]map[*balancer]int{}, claims: map[claimKey]*bind{},
+		dirty: map[*balancer]struct{}{},
+	}
+}
+
+// Run follows the world until ctx is done, then stops serving, and returns when nothing of it runs any more.
+func (p *Plane) Run(ctx context.Context) {
+	retry := time.NewTicker(retryInterval)
+	defer retry.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			p.close()
+			return
+		case <-p.watch.C:
+			p.sync(p.watch.Take())
+		case <-retry.C:
+			p.retry()
+		}
+	}
+}
+
+func (p *Plane) close() {
+	p.mu.Lock()
+	for _, b := range p.balancers {
+		p.closeEngine(b)
+	}
+	p.mu.Unlock()
+	p.closing.Wait()
+}
+
+// closeEngine gives back the addresses at once and lets requests end in the background.
+func (p *Plane) closeEngine(b *balancer) {
+	if b.engine == nil {
+		return
+	}
+	engine := b.engine
+	b.engine = nil
+	add(&p.gone, engine.Stats())
+	if err := engine.Apply(&proxy.Config{}); err != nil {
+		p.cfg.Log.Error("load balancer does not stop", "loadBalancer", b.ID, "error", err)
+	}
+	p.closing.Go(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), p.cfg.Grace)
+		defer cancel()
+		if err := engine.Close(ctx); err != nil {
+			p.cfg.Log.Info("requests were cut off", "loadBalancer", b.ID, "after", p.cfg.Grace)
+		}
+	})
+}
+
+// sync serves what has changed in the world.
+func (p *Plane) sync(changed []world.Ref, all bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if all {
+		changed = p.everything()
+	}
+	// Each kind after those that it refers to, so that a rule finds its listener.
+	slices.SortFunc(changed, func(a, b world.Ref) int { return order(a.Kind) - order(b.Kind) })
+	for _, ref := range changed {
+		switch ref.Kind {
+		case world.KindLoadBalancer:
+			p.syncLoadBalancer(ref.ID)
+		case world.KindListener:
+			p.syncListener(ref.ID)
+		case world.KindRule:
+			p.syncRule(ref.ID)
+		case world.KindPool:
+			p.syncPool(ref.ID)
+		case world.KindCertificate:
+			p.syncCertificate(ref.ID)
+		}
+	}
+	p.apply()
+}
+
+func order(k world.Kind) int {
+	switch k {
+	case world.KindCertificate:
+		return 0
+	case world.KindPool:
+		return 1
+	case world.KindLoadBalancer:
+		return 2
+	case world.KindListener:
+		return 3
+	case world.KindRule:
+		return 4
+	}
+	return 5
+}
+
+// everything is what there is and what is served.
+func (p *Plane) everything() []world.Ref {
+	refs := map[world.Ref]struct{}{}
+	for _, ref := range p.world.Refs() {
+		refs[ref] = struct{}{}
+	}
+	for id := range p.balancers {
+		refs[world.Ref{Kind: world.KindLoadBalancer, ID: id}] = struct{}{}
+	}
+	for id := range p.sites {
+		refs[world.Ref{Kind: world.KindListener, ID: id}] = struct{}{}
+	}
+	for id := range p.homes {
+		refs[world.Ref{Kind: world.KindRule, ID: id}] = struct{}{}
+	}
+	for id := range p.pools {
+		refs[world.Ref{Kind: world.KindPool, ID: id}] = struct{}{}
+	}
+	for id := range p.certs {
+		refs[world.Ref{Kind: world.KindCertificate, ID: id}] = struct{}{}
+	}
+	list := make([]world.Ref, 0, len(refs))
+	for ref := range refs {
+		list = append(list, ref)
+	}
+	return list
+}
