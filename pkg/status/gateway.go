@@ -33,7 +33,7 @@ func (w *writer) gateway() gwv1.GatewayStatus {
 	c := newConditions(gw.Status.Conditions, gw.Generation, w.now)
 	c.set(string(gwv1.GatewayConditionAccepted), boolStatus(report.Accepted.OK), report.Accepted.Reason,
 		verdictMessage(report.Accepted, "The Gateway is accepted."))
-	setProgrammed(c, w.progress, w.answers, w.progress.message)
+	setProgrammed(c, w.progress, w.answers, w.progress.message, w.progress.message)
 	c.set(string(gwv1.GatewayConditionResolvedRefs), boolStatus(report.Resolved.OK), report.Resolved.Reason,
 		verdictMessage(report.Resolved, "All references are resolved."))
 	if len(w.o.Drift) > 0 {
@@ -45,7 +45,7 @@ func (w *writer) gateway() gwv1.GatewayStatus {
 	out.Conditions = c.list
 	out.Addresses = w.addresses()
 	out.Listeners = nil
-	for _, l := range report.Listeners {
+	for _, l := range distinct(report.Listeners) {
 		out.Listeners = append(out.Listeners, gwv1.ListenerStatus{
 			Name: l.Name, SupportedKinds: l.SupportedKinds, AttachedRoutes: l.AttachedRoutes,
 			Conditions: w.listener(l, existingListener(gw.Status.Listeners, l.Name), gw.Generation),
@@ -57,6 +57,16 @@ func (w *writer) gateway() gwv1.GatewayStatus {
 		out.AttachedListenerSets = nil // nothing to count, and nobody asked
 	}
 	return out
+}
+
+// distinct returns the listeners without those whose name came before: a status has one entry for a name.
+func distinct(listeners []translate.ListenerReport) []translate.ListenerReport {
+	seen := map[gwv1.SectionName]bool{}
+	return slices.DeleteFunc(slices.Clone(listeners), func(l translate.ListenerReport) bool {
+		known := seen[l.Name]
+		seen[l.Name] = true
+		return known
+	})
 }
 
 func existingListener(listeners []gwv1.ListenerStatus, name gwv1.SectionName) []metav1.Condition {
@@ -72,7 +82,7 @@ func existingListener(listeners []gwv1.ListenerStatus, name gwv1.SectionName) []
 // and a host name two records that exclude each other, so they are not mixed. What was known stays while the cloud cannot be asked.
 func (w *writer) addresses() []gwv1.GatewayStatusAddress {
 	if len(w.o.Addresses) == 0 {
-		if w.o.Applied {
+		if w.o.done() && !w.r.Frozen() {
 			return nil
 		}
 		return slices.Clone(w.s.Gateway.Status.Addresses)
@@ -137,14 +147,14 @@ func (w *writer) listenerProgrammed(c *conditions, l translate.ListenerReport) {
 		fail(string(gwv1.ListenerReasonInvalid), "The listener cannot be served without what its ResolvedRefs condition names.")
 	case len(blamed) > 0:
 		fail(string(gwv1.ListenerReasonInvalid), "The cloud rejects the listener: "+list(blamed)+". Change it; nothing is retried until then.")
-	case w.progress.phase == phaseFailed && w.progress.reason != string(gwv1.GatewayReasonProgrammed):
+	case w.progress.phase == phaseFailed:
 		reason := string(gwv1.ListenerReasonPending)
 		if w.progress.reason == string(gwv1.GatewayReasonInvalid) {
 			reason = string(gwv1.ListenerReasonInvalid)
 		}
 		fail(reason, "The load balancer is not programmed; see the Programmed condition of the Gateway.")
 	default:
-		setProgrammed(c, w.progress, w.answers, "The cloud has the listener.")
+		setProgrammed(c, w.progress, w.answers, "The cloud has the listener.", seeGateway)
 	}
 }
 

@@ -30,14 +30,14 @@ func (w *writer) listenerSet(set *gwv1.ListenerSet, report translate.ListenerSet
 	c.set(string(gwv1.ListenerSetConditionAccepted), boolStatus(report.Accepted.OK), report.Accepted.Reason,
 		verdictMessage(report.Accepted, "The ListenerSet is accepted."))
 	if report.Accepted.OK {
-		setProgrammed(c, w.progress, w.answers, "The cloud has the listeners.")
+		setProgrammed(c, w.progress, w.answers, "The cloud has the listeners.", seeGateway)
 	} else {
 		c.set(string(gwv1.ListenerSetConditionProgrammed), metav1.ConditionFalse, report.Accepted.Reason,
 			"The ListenerSet is not accepted; see its Accepted condition.")
 	}
 	out.Conditions = c.list
 	out.Listeners = nil
-	for _, l := range report.Listeners {
+	for _, l := range distinct(report.Listeners) {
 		var existing []metav1.Condition
 		for _, known := range set.Status.Listeners {
 			if known.Name == l.Name {

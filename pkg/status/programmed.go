@@ -53,7 +53,7 @@ func progressOf(s *translate.Snapshot, r *translate.Report, o Outcome) progress 
 	switch missing := missingAddress(s, o); {
 	case len(o.Pending) > 0:
 		return progress{phasePending, string(gwv1.GatewayReasonPending), "The cloud is working on it: " + list(o.Pending) + "."}
-	case !o.Applied:
+	case !o.done():
 		return progress{phasePending, string(gwv1.GatewayReasonPending), "Waiting for the cloud to be asked for what the Gateway needs."}
 	case missing != "":
 		return progress{phaseFailed, string(gwv1.GatewayReasonAddressNotUsable),
@@ -63,7 +63,7 @@ func progressOf(s *translate.Snapshot, r *translate.Report, o Outcome) progress 
 	case !anyProgrammed(r):
 		return progress{phaseFailed, string(gwv1.GatewayReasonInvalid), "No listener can be programmed; see their conditions."}
 	}
-	return progress{phaseDone, string(gwv1.GatewayReasonProgrammed), "The cloud has everything that the Gateway asks for."}
+	return progress{phaseDone, string(gwv1.GatewayReasonProgrammed), "The cloud has everything that the valid listeners ask for."}
 }
 
 const frozenMessage = " Until that is corrected, nothing of it is created, changed or deleted in the cloud."
@@ -148,7 +148,7 @@ func isListener(source ir.Source) bool {
 
 // missingAddress returns an address that the Gateway asks for and its load balancers do not have.
 func missingAddress(s *translate.Snapshot, o Outcome) string {
-	if !o.Applied {
+	if !o.done() {
 		return ""
 	}
 	for _, asked := range s.Gateway.Spec.Addresses {
@@ -178,9 +178,17 @@ func anyProgrammed(r *translate.Report) bool {
 	return slices.ContainsFunc(r.Gateway.Listeners, programmed)
 }
 
+// done tells whether the cloud has all that it does not reject: what it rejects is said where it belongs.
+func (o Outcome) done() bool {
+	return o.Applied || len(o.Failures) > 0 && !slices.ContainsFunc(o.Failures, func(f Failure) bool { return !blamable(f) })
+}
+
+// seeGateway is for what is part of a Gateway: the words of a cloud at work change often, and stand in one place only.
+const seeGateway = "Waiting for the cloud; see the Programmed condition of the Gateway."
+
 // setProgrammed writes a Programmed condition for an object that the load balancer is to serve. Where the cloud has had this generation of it
 // before, changes that are on their way (to routes, to endpoints) do not take that back as long as the load balancer answers somewhere.
-func setProgrammed(c *conditions, p progress, answers bool, done string) {
+func setProgrammed(c *conditions, p progress, answers bool, done, pending string) {
 	const kind = string(gwv1.GatewayConditionProgrammed)
 	last := c.get(kind)
 	known := last != nil && last.Status != metav1.ConditionUnknown
@@ -191,12 +199,12 @@ func setProgrammed(c *conditions, p progress, answers bool, done string) {
 		c.set(kind, metav1.ConditionFalse, p.reason, p.message)
 	case phaseStands:
 		if !known {
-			c.set(kind, metav1.ConditionFalse, p.reason, p.message)
+			c.set(kind, metav1.ConditionFalse, p.reason, pending)
 		}
 	case phasePending:
 		if known && last.Status == metav1.ConditionTrue && last.ObservedGeneration == c.generation && answers {
 			return
 		}
-		c.set(kind, metav1.ConditionFalse, p.reason, p.message)
+		c.set(kind, metav1.ConditionFalse, p.reason, pending)
 	}
 }

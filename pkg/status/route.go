@@ -1,7 +1,6 @@
 package status
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -89,7 +88,7 @@ func droppedMessage(problems []translate.Problem) string {
 			rules = append(rules, rule)
 		}
 	}
-	slices.SortFunc(rules, compareWhere)
+	slices.SortFunc(rules, translate.CompareFields)
 	word := "Dropped Rule "
 	if len(rules) > 1 {
 		word = "Dropped Rules "
@@ -103,9 +102,4 @@ func ruleName(index int) string { return fmt.Sprintf("rules[%d]", index) }
 func ruleOf(where string) string {
 	rule, _, _ := strings.Cut(where, ".")
 	return rule
-}
-
-// compareWhere orders rules[2] before rules[10].
-func compareWhere(a, b string) int {
-	return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b))
 }

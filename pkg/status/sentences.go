@@ -88,9 +88,9 @@ func routeSentence(p translate.Problem) (string, bool) {
 	case translate.CodeNamespaceNotAllowed:
 		return fmt.Sprintf("No listener of %s allows routes from namespace %s. Its allowedRoutes.namespaces would have to.", object(p.Object), p.Value), true
 	case translate.CodeKindNotAllowed:
-		return fmt.Sprintf("No listener of %s takes a %s. Its protocol and allowedRoutes.kinds would have to.", object(p.Object), p.Value), true
+		return fmt.Sprintf("No listener of %s takes routes of kind %s. Its protocol and allowedRoutes.kinds would have to.", object(p.Object), p.Value), true
 	case translate.CodeNoHostname:
-		return fmt.Sprintf("No host name of the route (%s) is one of the listeners of %s (%s).", orAny(p.Value), object(p.Object), orAny(p.Detail)), true
+		return fmt.Sprintf("No host name of the route (%s) is one of the listeners of %s (%s). Use one that both have.", orAny(p.Value), object(p.Object), orAny(p.Detail)), true
 	case translate.CodeOtherKind:
 		return fmt.Sprintf("On listener %s the older %s has a host name of this route. One host name cannot have both kinds.", p.Value, object(p.Object)), true
 	case translate.CodeShadowed:

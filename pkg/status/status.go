@@ -103,7 +103,7 @@ func blameRoute(r *translate.Report, route *translate.RouteReport, rules map[int
 	for index, text := range rules {
 		problems = append(problems, translate.Problem{Code: codeRejected, Where: ruleName(index), Detail: text})
 	}
-	slices.SortFunc(problems, func(a, b translate.Problem) int { return compareWhere(a.Where, b.Where) })
+	slices.SortFunc(problems, func(a, b translate.Problem) int { return translate.CompareFields(a.Where, b.Where) })
 	uncounted := map[string]bool{}
 	route.Parents = slices.Clone(route.Parents)
 	for i := range route.Parents {

@@ -55,6 +55,7 @@ type poolKey struct {
 type backend struct {
 	pool     *ir.Pool
 	policies []*policy // that have a say in it, the one that governs it first
+	strays   []*policy // that aim at a port which its Service does not have
 	fault    *Problem
 	reason   gwv1.RouteConditionReason // of fault
 	notes    []Problem                 // what the cloud does with a difference
@@ -116,10 +117,9 @@ func (t *translation) newBackend(key poolKey, object Object) *backend {
 		return fail(gwv1.RouteReasonBackendNotFound, Problem{Code: CodePortNotFound, Value: fmt.Sprint(key.port), Detail: portList(service)})
 	}
 
-	b := &backend{policies: t.policiesFor(key.service, port.Name)}
-	secured := key.speech == speakHTTP || key.speech == speakGRPC || key.speech == speakTLS
-	if !secured {
-		b.policies = nil
+	b := &backend{}
+	if key.speech == speakHTTP || key.speech == speakGRPC || key.speech == speakTLS {
+		b.policies, b.strays = t.policiesFor(key.service, port.Name), t.strays[key.service]
 	}
 	f := &findings{t: t}
 	protocol := poolProtocol(key.speech, port, len(b.policies) > 0, f)

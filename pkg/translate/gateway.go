@@ -47,7 +47,6 @@ func (t *translation) addresses() []ir.Address {
 		}
 	}
 	report := &t.report.Gateway
-	report.Addresses = ok(gwv1.GatewayReasonProgrammed)
 	if len(unsupported) > 0 {
 		t.rejectGateway(gwv1.GatewayReasonUnsupportedAddress, unsupported...)
 	}

@@ -62,6 +62,9 @@ func (t *translation) newListener(owner Object, rank int, spec gwv1.Listener) *l
 	}
 	f := &findings{t: t}
 	reason := t.readProtocol(l, f)
+	if len(f.faults) == 0 {
+		reason = ""
+	}
 	if spec.Port < 1 || spec.Port > 65535 {
 		f.fault(Problem{Code: CodePortUnavailable, Where: l.where() + ".port", Value: fmt.Sprint(spec.Port)})
 		reason = cmp.Or(reason, gwv1.ListenerReasonPortUnavailable)
@@ -95,7 +98,7 @@ func (t *translation) newListener(owner Object, rank int, spec gwv1.Listener) *l
 	return l
 }
 
-// readProtocol sets protocol, mode and hostname, and returns the reason to refuse the listener, if there is one.
+// readProtocol sets protocol, mode and hostname, and returns the reason for what it finds fault with.
 func (t *translation) readProtocol(l *listener, f *findings) gwv1.ListenerConditionReason {
 	if l.spec.Hostname != nil {
 		l.hostname = strings.ToLower(string(*l.spec.Hostname))

@@ -44,7 +44,7 @@ func (t *translation) collectPolicies() {
 		}
 	}
 	slices.SortFunc(t.policies, func(a, b *policy) int { return compareAge(&a.object.ObjectMeta, &b.object.ObjectMeta) })
-	t.byTarget = map[policyTarget][]*policy{}
+	t.byTarget, t.strays = map[policyTarget][]*policy{}, map[types.NamespacedName][]*policy{}
 	for _, p := range t.policies {
 		for i, ref := range p.object.Spec.TargetRefs {
 			t.aimPolicy(p, i, ref)
@@ -69,6 +69,7 @@ func (t *translation) aimPolicy(p *policy, i int, ref gwv1.LocalPolicyTargetRefe
 			found = found || port.Name == target.section
 		}
 		if !found {
+			t.strays[target.service] = append(t.strays[target.service], p)
 			p.lost = append(p.lost, Problem{Code: CodeTargetNotFound, Where: where, Value: target.section,
 				Object: Object{Kind: kindService, Namespace: target.service.Namespace, Name: target.service.Name}})
 		}

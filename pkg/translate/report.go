@@ -104,6 +104,7 @@ type Problem struct {
 
 func (p Problem) compare(o Problem) int {
 	return cmp.Or(
+		CompareFields(p.Where, o.Where),
 		cmp.Compare(p.Code, o.Code),
 		cmp.Compare(p.Object.Kind, o.Object.Kind),
 		cmp.Compare(p.Object.Namespace, o.Object.Namespace),
@@ -111,13 +112,37 @@ func (p Problem) compare(o Problem) int {
 		cmp.Compare(p.Value, o.Value),
 		cmp.Compare(p.Detail, o.Detail),
 		cmp.Compare(p.Feature, o.Feature),
-		compareFields(p.Where, o.Where),
 	)
 }
 
-// compareFields orders "rules[2]" before "rules[10]".
-func compareFields(a, b string) int {
-	return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b))
+// CompareFields orders the fields of an object as its indexes go: "rules[2]" comes before "rules[10]".
+func CompareFields(a, b string) int {
+	for a != "" && b != "" {
+		if isDigit(a[0]) && isDigit(b[0]) {
+			x, restA := leadingDigits(a)
+			y, restB := leadingDigits(b)
+			if c := cmp.Or(cmp.Compare(len(x), len(y)), cmp.Compare(x, y)); c != 0 {
+				return c
+			}
+			a, b = restA, restB
+			continue
+		}
+		if a[0] != b[0] {
+			return cmp.Compare(a[0], b[0])
+		}
+		a, b = a[1:], b[1:]
+	}
+	return cmp.Compare(len(a), len(b))
+}
+
+func isDigit(c byte) bool { return c >= '0' && c <= '9' }
+
+func leadingDigits(s string) (digits, rest string) {
+	end := 0
+	for end < len(s) && isDigit(s[end]) {
+		end++
+	}
+	return s[:end], s[end:]
 }
 
 func ok[R ~string](reason R) Verdict { return Verdict{OK: true, Reason: string(reason)} }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/types"
+	gwv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/cloudgate-dev/cloudgate/pkg/ir"
 )
@@ -51,7 +52,8 @@ type translation struct {
 	byOwner   map[Object][]*listener
 	policies  []*policy // oldest first
 	byTarget  map[policyTarget][]*policy
-	routes    []*route // oldest first
+	strays    map[types.NamespacedName][]*policy // that name a port which their Service does not have
+	routes    []*route                           // oldest first
 
 	backends map[poolKey]*backend
 	keyPairs map[types.NamespacedName]keyPair
@@ -65,7 +67,8 @@ func newTranslation(s *Snapshot) *translation {
 		keyPairs: map[types.NamespacedName]keyPair{}, certs: map[string]ir.Certificate{},
 	}
 	t.approximate = s.Class != nil && s.Class.Annotations[ApproximateAnnotation] == ApproximateAllow
-	t.report.Gateway.Accepted = Verdict{OK: true, Reason: "Accepted"}
+	t.report.Gateway.Accepted = ok(gwv1.GatewayReasonAccepted)
+	t.report.Gateway.Addresses = ok(gwv1.GatewayReasonProgrammed)
 	return t
 }
 

@@ -113,6 +113,9 @@ func showStruct(v reflect.Value) any {
 
 func lowerFirst(s string) string {
 	r := []rune(s)
+	if strings.TrimSuffix(s, "s") == strings.ToUpper(strings.TrimSuffix(s, "s")) {
+		return strings.ToLower(s) // CAs, TLS
+	}
 	for i := range r {
 		if i > 0 && i+1 < len(r) && unicode.IsLower(r[i+1]) {
 			break
