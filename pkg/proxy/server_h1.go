@@ -205,7 +205,7 @@ func (x *h1Exchange) refuse(err error) {
 	switch {
 	case errors.As(err, &known):
 		x.client.counters.malformed.Add(1)
-		if known == h1.ErrHeadLarge && bytes.IndexByte(c.in.area[c.in.r:c.in.e], '\n') < 0 {
+		if known == h1.ErrHeadLarge && x.req.Verb == "" && bytes.IndexByte(c.in.area[c.in.r:c.in.e], '\n') < 0 {
 			known = h1.ErrTargetLong
 		}
 	case errors.Is(err, os.ErrDeadlineExceeded):
@@ -286,7 +286,7 @@ func (x *h1Exchange) inform(r *h1.Response) error {
 
 func (x *h1Exchange) respond(r *h1.Response, head bool) error {
 	switch {
-	case r.Status == http.StatusNoContent || r.Status < 200 || head && r.Length < 0:
+	case r.Status == http.StatusNoContent || r.Status < 200 || head && r.Length < 0 || r.Status == http.StatusNotModified && r.Length == 0:
 		x.framing = h1.Unframed
 	case r.Length >= 0:
 		x.framing = h1.Sized
