@@ -53,8 +53,8 @@ func hostsTo(t testing.TB, rules map[string]Action) *Table {
 	return edit.Commit()
 }
 
-// poolFor is a pool with a protocol and endpoints.
-func poolFor(protocol PoolProtocol, addresses ...string) *Pool {
+// poolSpeaking is a pool with a protocol and endpoints.
+func poolSpeaking(protocol PoolProtocol, addresses ...string) *Pool {
 	p := poolOf(addresses...)
 	p.Protocol = protocol
 	return p

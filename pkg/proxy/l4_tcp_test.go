@@ -16,7 +16,7 @@ import (
 func TestTCPCarriesBothWaysWithHalfClose(t *testing.T) {
 	leaksNothing(t)
 	e := newEngine(t, Options{})
-	address := apply(t, e, layer4Site(t, TCP, to("p"), map[string]*Pool{"p": poolFor(PoolTCP, echoTCP(t, "one"))}))
+	address := apply(t, e, layer4Site(t, TCP, to("p"), map[string]*Pool{"p": poolSpeaking(PoolTCP, echoTCP(t, "one"))}))
 	for _, size := range []int{0, 1, 1000, 3 << 20} {
 		want := make([]byte, size)
 		_, _ = rand.Read(want)
@@ -51,7 +51,7 @@ func TestTCPBackendsGetTheirWeights(t *testing.T) {
 	e := newEngine(t, Options{})
 	action := &Forward{Backends: []Backend{{Weight: 3, Pool: "a"}, {Weight: 1, Pool: "b"}, {Weight: 0, Pool: "c"}}}
 	address := apply(t, e, layer4Site(t, TCP, action, map[string]*Pool{
-		"a": poolFor(PoolTCP, echoTCP(t, "a")), "b": poolFor(PoolTCP, echoTCP(t, "b")), "c": poolFor(PoolTCP, echoTCP(t, "c")),
+		"a": poolSpeaking(PoolTCP, echoTCP(t, "a")), "b": poolSpeaking(PoolTCP, echoTCP(t, "b")), "c": poolSpeaking(PoolTCP, echoTCP(t, "c")),
 	}))
 	got := map[string]int{}
 	for range 200 {
@@ -68,7 +68,7 @@ func TestTCPBackendsGetTheirWeights(t *testing.T) {
 
 func TestTCPTriesAnotherEndpoint(t *testing.T) {
 	e := newEngine(t, Options{})
-	address := apply(t, e, layer4Site(t, TCP, to("p"), map[string]*Pool{"p": poolFor(PoolTCP, deadAddress(t), echoTCP(t, "alive"), deadAddress(t))}))
+	address := apply(t, e, layer4Site(t, TCP, to("p"), map[string]*Pool{"p": poolSpeaking(PoolTCP, deadAddress(t), echoTCP(t, "alive"), deadAddress(t))}))
 	for range 20 {
 		if got, err := converse(t, dialTCP(t, address), "x"); err != nil || got != "xalive" {
 			t.Fatalf("want xalive, got %q, %v", got, err)
@@ -91,7 +91,7 @@ func TestTCPResetsWhatItCannotServe(t *testing.T) {
 		t.Run(test.reason, func(t *testing.T) {
 			e := newEngine(t, Options{})
 			address := apply(t, e, layer4Site(t, TCP, test.action, map[string]*Pool{
-				"p": poolFor(PoolTCP, echoTCP(t, "p")), "dead": poolFor(PoolTCP, deadAddress(t)), "empty": poolFor(PoolTCP),
+				"p": poolSpeaking(PoolTCP, echoTCP(t, "p")), "dead": poolSpeaking(PoolTCP, deadAddress(t)), "empty": poolSpeaking(PoolTCP),
 			}))
 			c, err := net.Dial("tcp", address) // The reset may come before this returns.
 			if err == nil {
@@ -112,7 +112,7 @@ func TestTCPResetsWhatItCannotServe(t *testing.T) {
 // An endpoint that breaks off must not look like one that had said all it had to say.
 func TestTCPPassesAResetOn(t *testing.T) {
 	e := newEngine(t, Options{})
-	address := apply(t, e, layer4Site(t, TCP, to("p"), map[string]*Pool{"p": poolFor(PoolTCP, scripted(t, func(c net.Conn) {
+	address := apply(t, e, layer4Site(t, TCP, to("p"), map[string]*Pool{"p": poolSpeaking(PoolTCP, scripted(t, func(c net.Conn) {
 		_, _ = io.ReadFull(c, make([]byte, 1))
 		_ = c.(*net.TCPConn).SetLinger(0)
 	}))}))
@@ -128,7 +128,7 @@ func TestTCPPassesAResetOn(t *testing.T) {
 func TestTCPIdleConnectionsEndAndBusyOnesDoNot(t *testing.T) {
 	leaksNothing(t)
 	e := newEngine(t, Options{TunnelIdle: 600 * time.Millisecond})
-	address := apply(t, e, layer4Site(t, TCP, to("p"), map[string]*Pool{"p": poolFor(PoolTCP, echoTCP(t, ""))}))
+	address := apply(t, e, layer4Site(t, TCP, to("p"), map[string]*Pool{"p": poolSpeaking(PoolTCP, echoTCP(t, ""))}))
 	silent, busy := dialTCP(t, address), dialTCP(t, address)
 	ended := make(chan struct{})
 	go func() {
@@ -157,7 +157,7 @@ func TestTCPIdleConnectionsEndAndBusyOnesDoNot(t *testing.T) {
 func TestTCPStalledClientIsIdle(t *testing.T) {
 	e := newEngine(t, Options{TunnelIdle: 600 * time.Millisecond})
 	ended := make(chan struct{})
-	address := apply(t, e, layer4Site(t, TCP, to("p"), map[string]*Pool{"p": poolFor(PoolTCP, scripted(t, func(c net.Conn) {
+	address := apply(t, e, layer4Site(t, TCP, to("p"), map[string]*Pool{"p": poolSpeaking(PoolTCP, scripted(t, func(c net.Conn) {
 		defer close(ended)
 		b := make([]byte, 64<<10)
 		for {
@@ -177,7 +177,7 @@ func TestTCPStalledClientIsIdle(t *testing.T) {
 func TestTCPGoesOnWhileItsEndpointIsRemoved(t *testing.T) {
 	e := newEngine(t, Options{})
 	first, second := echoTCP(t, "first"), echoTCP(t, "second")
-	c := layer4Site(t, TCP, to("p"), map[string]*Pool{"p": poolFor(PoolTCP, first)})
+	c := layer4Site(t, TCP, to("p"), map[string]*Pool{"p": poolSpeaking(PoolTCP, first)})
 	address := apply(t, e, c)
 	old := dialTCP(t, address)
 	if _, err := old.Write([]byte("x")); err != nil {
@@ -186,7 +186,7 @@ func TestTCPGoesOnWhileItsEndpointIsRemoved(t *testing.T) {
 	if _, err := io.ReadFull(old, make([]byte, 1)); err != nil {
 		t.Fatal(err)
 	}
-	apply(t, e, &Config{Listeners: c.Listeners, Pools: map[string]*Pool{"p": poolFor(PoolTCP, second)}})
+	apply(t, e, &Config{Listeners: c.Listeners, Pools: map[string]*Pool{"p": poolSpeaking(PoolTCP, second)}})
 	if got, err := converse(t, dialTCP(t, address), ""); err != nil || got != "second" {
 		t.Errorf("new connection: want second, got %q, %v", got, err)
 	}
@@ -197,7 +197,7 @@ func TestTCPGoesOnWhileItsEndpointIsRemoved(t *testing.T) {
 
 func TestTCPListenerDrains(t *testing.T) {
 	e := newEngine(t, Options{DrainTimeout: 500 * time.Millisecond})
-	c := layer4Site(t, TCP, to("p"), map[string]*Pool{"p": poolFor(PoolTCP, echoTCP(t, "end"))})
+	c := layer4Site(t, TCP, to("p"), map[string]*Pool{"p": poolSpeaking(PoolTCP, echoTCP(t, "end"))})
 	address := apply(t, e, c)
 	ends, stays := dialTCP(t, address), dialTCP(t, address)
 	for _, c := range []net.Conn{ends, stays} {
@@ -227,7 +227,7 @@ func TestTCPListenerDrains(t *testing.T) {
 func TestTCPManyAtOnce(t *testing.T) {
 	leaksNothing(t)
 	e := newEngine(t, Options{})
-	address := apply(t, e, layer4Site(t, TCP, to("p"), map[string]*Pool{"p": poolFor(PoolTCP, echoTCP(t, "!"))}))
+	address := apply(t, e, layer4Site(t, TCP, to("p"), map[string]*Pool{"p": poolSpeaking(PoolTCP, echoTCP(t, "!"))}))
 	var wait sync.WaitGroup
 	for range 50 {
 		wait.Go(func() {

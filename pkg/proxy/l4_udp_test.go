@@ -74,7 +74,7 @@ func TestUDPSessions(t *testing.T) {
 	leaksNothing(t)
 	e := newEngine(t, Options{})
 	server, _ := datagramServer(t, named4("one"))
-	address := apply(t, e, layer4Site(t, UDP, to("p"), map[string]*Pool{"p": poolFor(PoolUDP, server)}))
+	address := apply(t, e, layer4Site(t, UDP, to("p"), map[string]*Pool{"p": poolSpeaking(PoolUDP, server)}))
 	var wait sync.WaitGroup
 	for n := range 20 {
 		c := dialUDP(t, address)
@@ -99,7 +99,7 @@ func TestUDPSessions(t *testing.T) {
 func TestUDPLargeDatagrams(t *testing.T) {
 	e := newEngine(t, Options{})
 	server, _ := datagramServer(t, func(b []byte) []byte { return b })
-	address := apply(t, e, layer4Site(t, UDP, to("p"), map[string]*Pool{"p": poolFor(PoolUDP, server)}))
+	address := apply(t, e, layer4Site(t, UDP, to("p"), map[string]*Pool{"p": poolSpeaking(PoolUDP, server)}))
 	c := dialUDP(t, address)
 	_ = c.(*net.UDPConn).SetReadBuffer(1 << 20)
 	for _, size := range []int{0, 1, 1500, 9000, 65507} {
@@ -116,7 +116,7 @@ func TestUDPWeightsAreOfSessions(t *testing.T) {
 	a, _ := datagramServer(t, named4("a"))
 	b, _ := datagramServer(t, named4("b"))
 	action := &Forward{Backends: []Backend{{Weight: 3, Pool: "a"}, {Weight: 1, Pool: "b"}}}
-	address := apply(t, e, layer4Site(t, UDP, action, map[string]*Pool{"a": poolFor(PoolUDP, a), "b": poolFor(PoolUDP, b)}))
+	address := apply(t, e, layer4Site(t, UDP, action, map[string]*Pool{"a": poolSpeaking(PoolUDP, a), "b": poolSpeaking(PoolUDP, b)}))
 	got := map[byte]int{}
 	for range 100 {
 		c := dialUDP(t, address)
@@ -136,7 +136,7 @@ func TestUDPRefusedGoesToAnotherEndpointAtOnce(t *testing.T) {
 	e := newEngine(t, Options{})
 	alive, count := datagramServer(t, named4("alive"))
 	dead := deadAddress(t)
-	address := apply(t, e, layer4Site(t, UDP, to("p"), map[string]*Pool{"p": poolFor(PoolUDP, dead, alive)}))
+	address := apply(t, e, layer4Site(t, UDP, to("p"), map[string]*Pool{"p": poolSpeaking(PoolUDP, dead, alive)}))
 	for n := range 10 {
 		c := dialUDP(t, address)
 		_ = c.SetReadDeadline(time.Now().Add(10 * time.Second))
@@ -173,14 +173,14 @@ func TestUDPEndpointDiesUnderASession(t *testing.T) {
 			_, _ = first.WriteToUDPAddrPort(append([]byte("first "), b[:n]...), from)
 		}
 	}()
-	c := layer4Site(t, UDP, to("p"), map[string]*Pool{"p": poolFor(PoolUDP, first.LocalAddr().String())})
+	c := layer4Site(t, UDP, to("p"), map[string]*Pool{"p": poolSpeaking(PoolUDP, first.LocalAddr().String())})
 	address := apply(t, e, c)
 	client := dialUDP(t, address)
 	if got := ask(t, client, "x"); got != "first x" {
 		t.Fatalf("want %q, got %q", "first x", got)
 	}
 	second, _ := datagramServer(t, named4("second"))
-	apply(t, e, &Config{Listeners: c.Listeners, Pools: map[string]*Pool{"p": poolFor(PoolUDP, first.LocalAddr().String(), second)}})
+	apply(t, e, &Config{Listeners: c.Listeners, Pools: map[string]*Pool{"p": poolSpeaking(PoolUDP, first.LocalAddr().String(), second)}})
 	if got := ask(t, client, "y"); got != "first y" {
 		t.Fatalf("a change of the pool moved a session: got %q", got)
 	}
@@ -192,7 +192,7 @@ func TestUDPSessionsFollowTheConfiguration(t *testing.T) {
 	e := newEngine(t, Options{})
 	first, _ := datagramServer(t, named4("first"))
 	second, _ := datagramServer(t, named4("second"))
-	pools := map[string]*Pool{"first": poolFor(PoolUDP, first), "second": poolFor(PoolUDP, second)}
+	pools := map[string]*Pool{"first": poolSpeaking(PoolUDP, first), "second": poolSpeaking(PoolUDP, second)}
 	client := dialUDP(t, apply(t, e, layer4Site(t, UDP, to("first"), pools)))
 	for _, step := range []struct {
 		pool string
@@ -208,7 +208,7 @@ func TestUDPSessionsFollowTheConfiguration(t *testing.T) {
 func TestUDPIdleSessionsEnd(t *testing.T) {
 	e := newEngine(t, Options{UDPIdle: 400 * time.Millisecond})
 	server, _ := datagramServer(t, named4("one"))
-	address := apply(t, e, layer4Site(t, UDP, to("p"), map[string]*Pool{"p": poolFor(PoolUDP, server)}))
+	address := apply(t, e, layer4Site(t, UDP, to("p"), map[string]*Pool{"p": poolSpeaking(PoolUDP, server)}))
 	silent, busy := dialUDP(t, address), dialUDP(t, address)
 	ask(t, silent, "x")
 	eventually(t, "the silent session ends, the busy one stays", func() bool {
@@ -227,7 +227,7 @@ func TestUDPSessionsAreBounded(t *testing.T) {
 	leaksNothing(t)
 	e := newEngine(t, Options{MaxSessions: 10})
 	server, _ := datagramServer(t, named4("one"))
-	address := apply(t, e, layer4Site(t, UDP, to("p"), map[string]*Pool{"p": poolFor(PoolUDP, server)}))
+	address := apply(t, e, layer4Site(t, UDP, to("p"), map[string]*Pool{"p": poolSpeaking(PoolUDP, server)}))
 	keep := dialUDP(t, address)
 	ask(t, keep, "x")
 	for range 50 {
@@ -251,7 +251,7 @@ func TestUDPDropsWithoutABackend(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "it is counted", func() bool { return e.Connections().Refused == 1 })
-	apply(t, e, layer4Site(t, UDP, to("p"), map[string]*Pool{"p": poolFor(PoolUDP)}))
+	apply(t, e, layer4Site(t, UDP, to("p"), map[string]*Pool{"p": poolSpeaking(PoolUDP)}))
 	if _, err := c.Write([]byte("x")); err != nil {
 		t.Fatal(err)
 	}
@@ -284,7 +284,7 @@ func TestUDPServesDNS(t *testing.T) {
 		<-stopped
 	})
 	e := newEngine(t, Options{})
-	address := apply(t, e, layer4Site(t, UDP, to("p"), map[string]*Pool{"p": poolFor(PoolUDP, pc.LocalAddr().String())}))
+	address := apply(t, e, layer4Site(t, UDP, to("p"), map[string]*Pool{"p": poolSpeaking(PoolUDP, pc.LocalAddr().String())}))
 	for n := range 100 {
 		name := fmt.Sprintf("n%d.example.", n)
 		r, _, err := (&dns.Client{Timeout: 10 * time.Second}).Exchange(new(dns.Msg).SetQuestion(name, dns.TypeA), address)

@@ -43,11 +43,11 @@ func TestTLSIsRoutedBySNI(t *testing.T) {
 	ca := newAuthority(t)
 	e := newEngine(t, Options{})
 	pools := map[string]*Pool{
-		"a":    poolFor(PoolTCP, tlsBackend(t, ca, "from a", "a.example.com")),
-		"wild": poolFor(PoolTCP, tlsBackend(t, ca, "from wild", "*.example.com", "x.y.example.com")),
-		"rule": poolFor(PoolTCP, tlsBackend(t, ca, "from rule", "rule.example.org")),
-		"deep": poolFor(PoolTCP, tlsBackend(t, ca, "from deep", "deep.example.org")),
-		"tcp":  poolFor(PoolTCP, echoTCP(t, "from tcp")),
+		"a":    poolSpeaking(PoolTCP, tlsBackend(t, ca, "from a", "a.example.com")),
+		"wild": poolSpeaking(PoolTCP, tlsBackend(t, ca, "from wild", "*.example.com", "x.y.example.com")),
+		"rule": poolSpeaking(PoolTCP, tlsBackend(t, ca, "from rule", "rule.example.org")),
+		"deep": poolSpeaking(PoolTCP, tlsBackend(t, ca, "from deep", "deep.example.org")),
+		"tcp":  poolSpeaking(PoolTCP, echoTCP(t, "from tcp")),
 	}
 	address := apply(t, e, tlsSite(pools,
 		Server{Name: "a", Hostname: "a.example.com", Passthrough: true, Rules: allTo(t, to("a"))},
@@ -82,7 +82,7 @@ func TestTLSIsRoutedBySNI(t *testing.T) {
 func TestTLSRefusesWhatItHasNoServerFor(t *testing.T) {
 	ca := newAuthority(t)
 	e := newEngine(t, Options{})
-	pools := map[string]*Pool{"a": poolFor(PoolTCP, tlsBackend(t, ca, "a", "a.example.com"))}
+	pools := map[string]*Pool{"a": poolSpeaking(PoolTCP, tlsBackend(t, ca, "a", "a.example.com"))}
 	address := apply(t, e, tlsSite(pools,
 		Server{Name: "a", Hostname: "a.example.com", Passthrough: true, Rules: allTo(t, to("a"))},
 		Server{Name: "norule", Hostname: "norule.example.com", Passthrough: true, Rules: hostsTo(t, map[string]Action{"other.example.com": to("a")})},
@@ -115,7 +115,7 @@ func TestTLSRefusesWhatItHasNoServerFor(t *testing.T) {
 func TestTLSPassesAFragmentedHelloOn(t *testing.T) {
 	ca := newAuthority(t)
 	e := newEngine(t, Options{})
-	address := apply(t, e, tlsSite(map[string]*Pool{"a": poolFor(PoolTCP, tlsBackend(t, ca, "a", "a.example.com"))},
+	address := apply(t, e, tlsSite(map[string]*Pool{"a": poolSpeaking(PoolTCP, tlsBackend(t, ca, "a", "a.example.com"))},
 		Server{Hostname: "a.example.com", Passthrough: true, Rules: allTo(t, to("a"))}))
 	c := tls.Client(&fragmenting{Conn: dialRaw(t, address)}, &tls.Config{ServerName: "a.example.com", RootCAs: ca.pool})
 	if got, err := converse(t, c, "hello "); err != nil || got != "hello a" {
@@ -148,13 +148,13 @@ func (c *fragmenting) Write(p []byte) (int, error) {
 func TestTCPPoolWithTLS(t *testing.T) {
 	ca := newAuthority(t)
 	e := newEngine(t, Options{})
-	p := poolFor(PoolTCP, tlsBackend(t, ca, "secured", "backend.example"))
+	p := poolSpeaking(PoolTCP, tlsBackend(t, ca, "secured", "backend.example"))
 	p.TLS = &BackendTLS{ServerName: "backend.example", CAs: ca.pem()}
 	address := apply(t, e, layer4Site(t, TCP, to("p"), map[string]*Pool{"p": p}))
 	if got, err := converse(t, dialTCP(t, address), "x"); err != nil || got != "xsecured" {
 		t.Errorf("want xsecured, got %q, %v", got, err)
 	}
-	wrong := poolFor(PoolTCP, p.Endpoints[0].Address.String())
+	wrong := poolSpeaking(PoolTCP, p.Endpoints[0].Address.String())
 	wrong.TLS = &BackendTLS{ServerName: "other.example", CAs: ca.pem()}
 	address = apply(t, e, layer4Site(t, TCP, to("p"), map[string]*Pool{"p": wrong}))
 	if got, err := converse(t, dialTCP(t, address), "x"); err == nil {
@@ -165,7 +165,7 @@ func TestTCPPoolWithTLS(t *testing.T) {
 func TestTLSSlowClientsDoNotKeepOthersWaiting(t *testing.T) {
 	ca := newAuthority(t)
 	e := newEngine(t, Options{HeadTimeout: time.Second})
-	address := apply(t, e, tlsSite(map[string]*Pool{"a": poolFor(PoolTCP, tlsBackend(t, ca, "a", "a.example.com"))},
+	address := apply(t, e, tlsSite(map[string]*Pool{"a": poolSpeaking(PoolTCP, tlsBackend(t, ca, "a", "a.example.com"))},
 		Server{Hostname: "a.example.com", Passthrough: true, Rules: allTo(t, to("a"))}))
 	var wait sync.WaitGroup
 	for range 50 {
