@@ -194,7 +194,7 @@ func (a *auditor) remove(ctx context.Context, x *executor, key ir.OwnerKey) {
 	e.settled, e.want = "", nil
 	e.mu.Unlock()
 	p := c.converge(ctx, x, e, graph.Graph{})
-	c.ledger.forget(x.provider.Name(), key)
+	c.ledger.forget(key)
 	if p.applied {
 		delete(a.orphans, orphan{x.provider.Name(), key})
 		x.metrics.orphans.WithLabelValues(x.provider.Name()).Inc()

@@ -30,6 +30,7 @@ func (c *Controller) reconcileGateway(ctx context.Context, req reconcile.Request
 	woken, wasWoken := c.wakeups.take(req.NamespacedName)
 	gw, exists := c.views.gateways.get(req.NamespacedName)
 	if !exists {
+		c.ledger.forgetGateway(req.NamespacedName)
 		return reconcile.Result{}, nil
 	}
 	class, hasClass := c.views.classes.get(client.ObjectKey{Name: string(gw.Spec.GatewayClassName)})

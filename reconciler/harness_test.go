@@ -3,6 +3,7 @@ package reconciler_test
 import (
 	"context"
 	"fmt"
+	"os"
 	"sync"
 	"testing"
 	"time"
@@ -14,7 +15,9 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
+	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 	gwv1 "sigs.k8s.io/gateway-api/apis/v1"
 
@@ -24,6 +27,11 @@ import (
 	"github.com/cloudgate-dev/cloudgate/reconciler"
 	"github.com/cloudgate-dev/cloudgate/reconciler/memory"
 )
+
+func TestMain(m *testing.M) {
+	ctrllog.SetLogger(logr.Discard())
+	os.Exit(m.Run())
+}
 
 // deadline bounds how long a test waits for something that is to come.
 const deadline = 20 * time.Second
@@ -276,4 +284,40 @@ func service(name string, addresses ...string) []client.Object {
 		&corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: name}, Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{{Port: 80}}}},
 		s,
 	}
+}
+
+// passed waits until a pass over each of these Gateways has run since now. It changes a label, which no pass acts on.
+func (w *world) passed(names ...string) {
+	w.t.Helper()
+	before := w.passes()
+	for _, name := range names {
+		g := w.gateway(name)
+		g.Labels = map[string]string{"touched": fmt.Sprint(before)}
+		if err := w.store.Client().Update(context.Background(), g); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	w.until("a pass", func() bool { return w.passes() >= before+len(names) })
+}
+
+// passes returns how many passes over Gateways have ended in this process.
+func (w *world) passes() int {
+	families, err := ctrlmetrics.Registry.Gather()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	n := 0.0
+	for _, f := range families {
+		if f.GetName() != "controller_runtime_reconcile_total" {
+			continue
+		}
+		for _, m := range f.GetMetric() {
+			for _, l := range m.GetLabel() {
+				if l.GetName() == "controller" && l.GetValue() == "gateway" {
+					n += m.GetCounter().GetValue()
+				}
+			}
+		}
+	}
+	return int(n)
 }

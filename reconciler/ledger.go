@@ -23,6 +23,7 @@ type ledger struct {
 	// prefetched are the results of a bulk Observe for owners that have no entry yet: after a start, the first Gateway whose want
 	// changed reads for all.
 	prefetched map[string]prefetch
+	released   map[ir.OwnerKey]struct{}
 	now        func() time.Time
 }
 
@@ -42,7 +43,7 @@ type ledgerKey struct {
 }
 
 func newLedger(now func() time.Time) *ledger {
-	return &ledger{entries: make(map[ledgerKey]*entry), prefetched: make(map[string]prefetch), now: now}
+	return &ledger{entries: make(map[ledgerKey]*entry), prefetched: make(map[string]prefetch), released: make(map[ir.OwnerKey]struct{}), now: now}
 }
 
 // entry is what is remembered of one owner. Passes over one Gateway do not overlap, but the audit comes in between: mu guards all.
@@ -104,12 +105,49 @@ func (l *ledger) find(provider string, owner ir.OwnerKey) *entry {
 	return l.entries[ledgerKey{provider, owner}]
 }
 
-// forget drops the entry of an owner.
-func (l *ledger) forget(provider string, owner ir.OwnerKey) {
+// forget drops what is remembered of an owner, in every cloud.
+func (l *ledger) forget(owner ir.OwnerKey) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	delete(l.entries, ledgerKey{provider, owner})
-	delete(l.prefetched[provider].rests, owner)
+	for key := range l.entries {
+		if key.owner == owner {
+			delete(l.entries, key)
+		}
+	}
+	for _, p := range l.prefetched {
+		delete(p.rests, owner)
+	}
+	delete(l.released, owner)
+}
+
+// forgetGateway is forget for a Gateway that is gone, of which only the name is known.
+func (l *ledger) forgetGateway(name types.NamespacedName) {
+	l.mu.Lock()
+	var owners []ir.OwnerKey
+	for key, e := range l.entries {
+		if e.gateway == name {
+			owners = append(owners, key.owner)
+		}
+	}
+	l.mu.Unlock()
+	for _, owner := range owners {
+		l.forget(owner)
+	}
+}
+
+// release notes that an owner has nothing left and that its Gateway was let go.
+func (l *ledger) release(owner ir.OwnerKey) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.released[owner] = struct{}{}
+}
+
+// isReleased tells whether release was called for the owner, and forget not since.
+func (l *ledger) isReleased(owner ir.OwnerKey) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_, ok := l.released[owner]
+	return ok
 }
 
 // of returns the entries of a provider.

@@ -33,10 +33,12 @@ func (c *Controller) adopt(ctx context.Context, gw *gwv1.Gateway, x *executor) (
 		return nil, false, c.move(ctx, gw, lb)
 	}
 	if !controllerutil.ContainsFinalizer(gw, finalizer) {
-		fresh = true
 		if err := c.setFinalizer(ctx, gw, true); err != nil {
 			return nil, false, err
 		}
+		// The write would have failed if the cache were behind: nothing is there, and nothing that is remembered still holds.
+		fresh = true
+		c.ledger.forget(c.owner(string(gw.UID), gw.Namespace, gw.Name).Key())
 	}
 	if lb != nil {
 		return lb, fresh, nil

@@ -19,8 +19,13 @@ import (
 // release deletes all that was made for a Gateway that is being deleted, or that is not ours any more, and then lets go of it. It is the same
 // flow with an empty want, and it needs neither the class nor the Gateway's spec.
 func (c *Controller) release(ctx context.Context, gw *gwv1.Gateway) (reconcile.Result, error) {
+	key := c.owner(string(gw.UID), gw.Namespace, gw.Name).Key()
 	if !controllerutil.ContainsFinalizer(gw, finalizer) {
+		c.ledger.forget(key)
 		return reconcile.Result{}, nil
+	}
+	if c.ledger.isReleased(key) {
+		return reconcile.Result{}, nil // the cache has not seen the finalizer go
 	}
 	lb := c.loadBalancerOf(gw)
 	var p pass
@@ -141,10 +146,7 @@ func (c *Controller) letGo(ctx context.Context, gw *gwv1.Gateway, lb *v1alpha1.L
 	if err := c.setFinalizer(ctx, gw, false); err != nil {
 		return unlessConflict(err)
 	}
-	owner := c.owner(string(gw.UID), gw.Namespace, gw.Name)
-	for name := range c.executors {
-		c.ledger.forget(name, owner.Key())
-	}
+	c.ledger.release(c.owner(string(gw.UID), gw.Namespace, gw.Name).Key())
 	c.events.Eventf(gw, nil, "Normal", "Deleted", "Delete", "the load balancer is gone from the cloud")
 	log.FromContext(ctx).Info("the load balancer is gone from the cloud")
 	return reconcile.Result{}, nil
@@ -208,7 +210,7 @@ func (c *Controller) move(ctx context.Context, gw *gwv1.Gateway, lb *v1alpha1.Lo
 		}
 		return repeatError{result.RequeueAfter}
 	}
-	c.ledger.forget(x.provider.Name(), c.owner(string(gw.UID), gw.Namespace, gw.Name).Key())
+	c.ledger.forget(c.owner(string(gw.UID), gw.Namespace, gw.Name).Key())
 	if err := client.IgnoreNotFound(c.client.Delete(ctx, lb, client.Preconditions{UID: &lb.UID})); err != nil {
 		return err
 	}
