@@ -78,3 +78,12 @@ const (
 
 	codeEnd
 )
+
+// Codes returns every code, for who has to have a word for each.
+func Codes() []Code {
+	codes := make([]Code, 0, codeEnd)
+	for c := CodeNotPermitted; c < codeEnd; c++ {
+		codes = append(codes, c)
+	}
+	return codes
+}

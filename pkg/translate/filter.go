@@ -34,12 +34,12 @@ type filterReader struct {
 	out          filters
 	features     headerFeatures
 	onBackend    bool
-	seen         map[string]bool
+	seen         []string // the types that there were
 	incompatible []Problem
 }
 
 func newFilterReader(f *findings, onBackend bool) *filterReader {
-	r := &filterReader{findings: f, features: ruleHeaders, onBackend: onBackend, seen: map[string]bool{}}
+	r := &filterReader{findings: f, features: ruleHeaders, onBackend: onBackend}
 	if onBackend {
 		r.features = backendHeaders
 	}
@@ -101,11 +101,11 @@ func (r *filterReader) unsupported(kind, where string) {
 
 // first notes a filter and tells whether it is the first of its type. Types that may be repeated are those we do not have.
 func (r *filterReader) first(kind, where string) bool {
-	if r.seen[kind] && kind != string(gwv1.HTTPRouteFilterRequestMirror) && kind != string(gwv1.HTTPRouteFilterExtensionRef) {
+	if slices.Contains(r.seen, kind) && kind != string(gwv1.HTTPRouteFilterRequestMirror) && kind != string(gwv1.HTTPRouteFilterExtensionRef) {
 		r.incompatible = append(r.incompatible, Problem{Code: CodeFilterRepeated, Where: where, Value: kind})
 		return false
 	}
-	r.seen[kind] = true
+	r.seen = append(r.seen, kind)
 	return true
 }
 

@@ -51,9 +51,6 @@ func (l *listener) accepted() bool { return l.report.Accepted.OK }
 
 func (l *listener) where() string { return "listeners[" + string(l.spec.Name) + "]" }
 
-// isSet tells whether the listener is one of a ListenerSet.
-func (l *listener) isSet() bool { return l.owner.Kind == kindListenerSet }
-
 // newListener reads everything about a listener that does not depend on others.
 func (t *translation) newListener(owner Object, rank int, spec gwv1.Listener) *listener {
 	l := &listener{owner: owner, rank: rank, spec: spec, name: string(spec.Name)}
@@ -291,10 +288,7 @@ func (t *translation) collectListeners() {
 		}
 		owner := Object{Kind: kindListenerSet, Namespace: set.name.Namespace, Name: set.name.Name}
 		for _, entry := range set.object.Spec.Listeners {
-			t.listeners = append(t.listeners, t.newListener(owner, i+1, gwv1.Listener{
-				Name: entry.Name, Hostname: entry.Hostname, Port: entry.Port, Protocol: entry.Protocol,
-				TLS: entry.TLS, AllowedRoutes: entry.AllowedRoutes,
-			}))
+			t.listeners = append(t.listeners, t.newListener(owner, i+1, gwv1.Listener(entry)))
 		}
 	}
 	t.refuseRepeatedNames()

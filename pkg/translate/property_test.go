@@ -215,14 +215,21 @@ func checkVerdicts(t *testing.T, name string, s *translate.Snapshot, r *translat
 		}
 	}
 	for _, route := range s.HTTPRoutes {
-		names := slices.ContainsFunc(route.Spec.ParentRefs, func(ref gwv1.ParentReference) bool {
-			return (ref.Kind == nil || *ref.Kind == "Gateway") && string(ref.Name) == s.Gateway.Name && (ref.Group == nil || *ref.Group == gwv1.GroupName) &&
-				(ref.Namespace == nil && route.Namespace == s.Gateway.Namespace || ref.Namespace != nil && string(*ref.Namespace) == s.Gateway.Namespace)
-		})
-		if names && route.DeletionTimestamp == nil && !verdicts["HTTPRoute/"+route.Namespace+"/"+route.Name] && !hasTwins(s) {
+		if slices.ContainsFunc(route.Spec.ParentRefs, func(ref gwv1.ParentReference) bool { return namesGateway(s, route.Namespace, ref) }) &&
+			route.DeletionTimestamp == nil && !verdicts["HTTPRoute/"+route.Namespace+"/"+route.Name] && !hasTwins(s) {
 			t.Errorf("%s: HTTPRoute %s/%s names the Gateway and has no verdict", name, route.Namespace, route.Name)
 		}
 	}
+}
+
+func namesGateway(s *translate.Snapshot, namespace string, ref gwv1.ParentReference) bool {
+	if ref.Kind != nil && *ref.Kind != "Gateway" || ref.Group != nil && *ref.Group != gwv1.GroupName {
+		return false
+	}
+	if ref.Namespace != nil {
+		namespace = string(*ref.Namespace)
+	}
+	return string(ref.Name) == s.Gateway.Name && namespace == s.Gateway.Namespace
 }
 
 // checkStatus holds that a status is stable: written once, it comes out the same again, with its times.

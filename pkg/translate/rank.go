@@ -1,8 +1,6 @@
 package translate
 
 import (
-	"strconv"
-
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
@@ -81,11 +79,12 @@ func ascending(b []byte, n int64, width int) []byte {
 	for range width {
 		most *= 10
 	}
-	digits := strconv.FormatInt(min(max(n, 0), most-1), 10)
-	for range width - len(digits) {
-		b = append(b, '0')
+	n = min(max(n, 0), most-1)
+	for range width {
+		most /= 10
+		b = append(b, byte('0'+n/most%10))
 	}
-	return append(b, digits...)
+	return b
 }
 
 // descending appends n so that a larger one compares smaller.

@@ -115,8 +115,7 @@ func Generate(d *Dice) *translate.Snapshot {
 		set := &gwv1.ListenerSet{ObjectMeta: genMeta(d, fmt.Sprintf("set%d", i)), Spec: gwv1.ListenerSetSpec{ParentRef: gwv1.ParentGatewayReference{
 			Name: "gw", Namespace: maybe(d, gwv1.Namespace("a"))}}}
 		for j := range d.Roll(3) {
-			l := genListener(d, j)
-			set.Spec.Listeners = append(set.Spec.Listeners, gwv1.ListenerEntry{Name: l.Name, Hostname: l.Hostname, Port: l.Port, Protocol: l.Protocol, TLS: l.TLS, AllowedRoutes: l.AllowedRoutes})
+			set.Spec.Listeners = append(set.Spec.Listeners, gwv1.ListenerEntry(genListener(d, j)))
 		}
 		s.ListenerSets = append(s.ListenerSets, set)
 	}
