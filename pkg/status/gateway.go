@@ -110,8 +110,11 @@ func (w *writer) addresses() []gwv1.GatewayStatusAddress {
 			add(gwv1.HostnameAddressType, name)
 		}
 	}
-	return out
+	return out[:min(len(out), maxAddresses)]
 }
+
+// maxAddresses is how many addresses a Gateway's status can have.
+const maxAddresses = 16
 
 // listener returns the conditions of one listener.
 func (w *writer) listener(l translate.ListenerReport, existing []metav1.Condition, generation int64) []metav1.Condition {

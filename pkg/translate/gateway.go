@@ -129,7 +129,8 @@ func (t *translation) judgeGateway() {
 	if !report.Accepted.OK || len(invalid) == 0 && accepted > 0 {
 		return
 	}
-	report.Accepted = bad(gwv1.GatewayReasonListenersNotValid, Problem{Code: CodeListenersInvalid, Value: joined(invalid)})
+	notes := append(slices.Clone(report.Accepted.Problems), Problem{Code: CodeListenersInvalid, Value: joined(invalid)})
+	report.Accepted = bad(gwv1.GatewayReasonListenersNotValid, notes...)
 	report.Accepted.OK = accepted > 0
 }
 

@@ -352,8 +352,9 @@ func (t *translation) collectSets() {
 		return
 	}
 	test, fault := t.namespaceTest(gw.Namespace, value(allowed.From), gwv1.NamespacesFromNone, allowed.Selector, "allowedListeners.namespaces")
-	if fault != nil {
-		return // an invalid selector allows nothing
+	if fault != nil { // then nothing is allowed, which is no reason to refuse the Gateway
+		t.report.Gateway.Accepted.Problems = append(t.report.Gateway.Accepted.Problems, *fault)
+		return
 	}
 	for _, set := range t.sets {
 		set.allowed = test(set.name.Namespace)
