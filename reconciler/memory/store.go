@@ -25,6 +25,7 @@ type Store struct {
 	mapper meta.RESTMapper
 	admit  func(client.Object) error
 	now    func() time.Time
+	uid    func(client.Object) types.UID
 
 	mu       sync.RWMutex
 	revision uint64
@@ -67,6 +68,8 @@ type Options struct {
 	Now func() time.Time
 	// OnEvent is called for each Kubernetes event that the Manager's recorder records. It must not block.
 	OnEvent func(Event)
+	// UID gives a new object its identity. Nil means a random one, as a server does.
+	UID func(client.Object) types.UID
 }
 
 // New makes an empty store of the kinds in scheme.
@@ -79,9 +82,13 @@ func NewWithOptions(scheme *runtime.Scheme, o Options) *Store {
 		mapper:  newMapper(scheme),
 		admit:   o.Admit,
 		now:     o.Now,
+		uid:     o.UID,
 		kinds:   make(map[schema.GroupVersionKind]*table),
 		writes:  make(map[Write]int),
 		onEvent: o.OnEvent,
+	}
+	if s.uid == nil {
+		s.uid = func(client.Object) types.UID { return types.UID(uuid.NewString()) }
 	}
 	if s.now == nil {
 		s.now = time.Now //nolint:forbidigo // the clock of the store is made here
@@ -217,7 +224,7 @@ func (s *Store) create(obj client.Object) error {
 	if _, exists := t.objects[key]; exists {
 		return apierrors.NewAlreadyExists(schema.GroupResource{Group: gvk.Group, Resource: gvk.Kind}, key.Name)
 	}
-	obj.SetUID(types.UID(uuid.NewString()))
+	obj.SetUID(s.uid(obj))
 	obj.SetGeneration(1)
 	obj.SetCreationTimestamp(metav1.NewTime(s.now().Truncate(time.Second)))
 	obj.SetDeletionTimestamp(nil)

@@ -133,7 +133,7 @@ func wantShare(t testing.TB, counts map[string]int, backend string, want, within
 		total += n
 	}
 	got := 100 * float64(counts[backend]) / float64(total)
-	t.Logf("MEASURED %s got %.2f %% of %d requests", backend, got, total)
+	measured(t, "%s got %.2f %% of %d requests", backend, got, total)
 	if math.Abs(got-want) > within {
 		t.Errorf("%s got %.2f %% of %d requests, want %.0f within %.0f", backend, got, total, want, within)
 	}
@@ -225,7 +225,7 @@ func (l *load) end() {
 	l.t.Helper()
 	l.stop()
 	l.done.Wait()
-	l.t.Logf("MEASURED %d requests, %d failed", l.requests.Load(), l.failed.Load())
+	measured(l.t, "%d requests, %d failed", l.requests.Load(), l.failed.Load())
 	if l.failed.Load() > 0 {
 		l.t.Errorf("%d of %d requests failed: %q", l.failed.Load(), l.requests.Load(), l.failures)
 	}

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"fmt"
 	"path/filepath"
 	"testing"
 
@@ -22,6 +23,31 @@ func TestDeletedGatewayLeavesNothing(t *testing.T) {
 	w.remove("gateway.yaml")
 	w.wait("the Gateway to be gone", noGateways)
 	w.wantEmpty()
+}
+
+// TestGatewayDeletedAndMadeAnewAtOnce: what a user sees as a rename is a deletion and a creation of one name, in any order.
+func TestGatewayDeletedAndMadeAnewAtOnce(t *testing.T) {
+	w := start(t, example("whoami"), func(w *world) { w.serve("whoami", "whoami-1") })
+	w.programmed("web", 1)
+	gateway := w.read("gateway.yaml")
+	w.remove("gateway.yaml")
+	w.wait("the deletion to begin", func(s dev.State) bool {
+		g, ok := gatewayOf(s, "web")
+		return !ok || says(g.Problems, "being deleted")
+	})
+	w.write("gateway-again.yaml", gateway)
+	w.eventually("the Gateway to serve again", func() error {
+		s, _ := w.state()
+		g, ok := gatewayOf(s, "web")
+		if !ok || !s.Converged || !g.Programmed {
+			return fmt.Errorf("it is not programmed")
+		}
+		return visit(t, g, nil).answers("http://whoami/", 200, "whoami-1")
+	})
+	counts, err := w.resources()
+	if err != nil || counts["loadbalancers"] != 1 {
+		t.Errorf("the cloud has %v, %v; want one load balancer", counts, err)
+	}
 }
 
 // cloudApart is a fake cloud that can be stopped and started, with its state on disk.

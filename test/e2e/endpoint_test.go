@@ -77,6 +77,6 @@ func TestCrashedEndpointLeavesTheRotationAndComesBack(t *testing.T) {
 	defer recovered.Close()
 	back := time.Now()
 	w.eventually("the recovered endpoint to be back", func() error { return v.answers(url, 200, "whoami-2") })
-	t.Logf("MEASURED out of rotation %d ms after the crash, %d requests failed meanwhile; back %d ms after it recovered",
+	measured(t, "out of rotation %d ms after the crash, %d requests failed meanwhile; back %d ms after it recovered",
 		out.Milliseconds(), failed, time.Since(back).Milliseconds())
 }

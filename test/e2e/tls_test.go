@@ -159,7 +159,7 @@ func (h *handshakes) end(t *testing.T) {
 	t.Helper()
 	close(h.stop)
 	h.clients.Wait()
-	t.Logf("MEASURED %d handshakes around a rotation, %d failed", h.done.Load(), h.failed.Load())
+	measured(t, "%d handshakes around a rotation, %d failed", h.done.Load(), h.failed.Load())
 	if h.failed.Load() > 0 {
 		t.Errorf("%d of %d handshakes failed: %v", h.failed.Load(), h.done.Load(), h.failure.Load())
 	}

@@ -32,6 +32,8 @@ const (
 	cluster = "dev"
 	// orphanGrace is short: nobody else's resources are in this cloud.
 	orphanGrace = 5 * time.Second
+	// tryAgain is when an object is applied again that could not be because its predecessor was still going.
+	tryAgain = 50 * time.Millisecond
 	// restBetweenStates bounds how often a State is read while much changes.
 	restBetweenStates = 25 * time.Millisecond
 )
@@ -84,8 +86,8 @@ func New(cfg Config) (*Dev, error) {
 		controller: gwv1.GatewayController(reconciler.Domain + provider), url: cfg.Endpoint,
 	}
 	scheme := reconciler.Scheme()
-	d.store = memory.New(scheme)
-	d.source = newSource(newFolder(scheme, cleaned(cfg.Paths)...), d.store, defaultClass(d.controller, provider))
+	d.store = memory.NewWithOptions(scheme, memory.Options{UID: stableUID})
+	d.source = newSource(newFolder(scheme, cleaned(cfg.Paths)...), storeTarget{d.store}, defaultClass(d.controller, provider))
 	if err := d.open(); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
@@ -191,7 +193,11 @@ func (d *Dev) Run(ctx context.Context) error {
 // followFiles brings every change of the files into the store.
 func (d *Dev) followFiles(ctx context.Context) error {
 	for {
-		touched, err := d.watcher.next(ctx)
+		var again <-chan time.Time
+		if d.source.waiting {
+			again = time.After(tryAgain)
+		}
+		touched, err := d.watcher.next(ctx, again)
 		if err != nil || ctx.Err() != nil {
 			return err
 		}

@@ -180,21 +180,21 @@ func TestWatchSeesAFileThatIsReplaced(t *testing.T) {
 	if err := os.Rename(tmp, path); err != nil {
 		t.Fatal(err)
 	}
-	changed, err := w.next(t.Context())
+	changed, err := w.next(t.Context(), nil)
 	if err != nil || !changed[path] {
 		t.Errorf("changed = %v, %v; want %s", changed, err, path)
 	}
 	if err := os.Mkdir(filepath.Join(dir, "sub"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.next(t.Context()); err != nil {
+	if _, err := w.next(t.Context(), nil); err != nil {
 		t.Fatal(err)
 	}
 	inner := filepath.Join(dir, "sub", "b.yaml")
 	if err := os.WriteFile(inner, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if changed, err := w.next(t.Context()); err != nil || !changed[inner] {
+	if changed, err := w.next(t.Context(), nil); err != nil || !changed[inner] {
 		t.Errorf("changed = %v, %v; want %s in a new folder", changed, err, inner)
 	}
 }

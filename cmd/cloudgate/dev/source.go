@@ -2,6 +2,7 @@ package dev
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -24,6 +25,7 @@ type source struct {
 	target  target
 	class   *gwv1.GatewayClass // made when the files have no class of ours
 	applied map[objectKey]client.Object
+	waiting bool // for an object to be gone, so that its successor can come
 }
 
 func newSource(f *folder, t target, class *gwv1.GatewayClass) *source {
@@ -46,12 +48,18 @@ func (s *source) sync(touched map[string]bool) ([]files.Problem, error) {
 		}
 		delete(s.applied, key)
 	}
+	s.waiting = false
 	for _, key := range inOrder(want) {
 		o := want[key]
 		if was, ok := s.applied[key]; ok && apiequality.Semantic.DeepEqual(was, o.Object) {
 			continue
 		}
-		if err := s.target.Apply(o.DeepCopyObject().(client.Object)); err != nil {
+		err := s.target.Apply(o.DeepCopyObject().(client.Object))
+		switch {
+		case errors.Is(err, errGoing):
+			s.waiting = true
+			continue
+		case err != nil:
 			problems = append(problems, files.Problem{Origin: o.Origin, Text: fmt.Sprintf("%s: %v", key, err)})
 			continue
 		}

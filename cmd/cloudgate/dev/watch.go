@@ -67,14 +67,17 @@ func (w *watcher) addFolders() error {
 	return nil
 }
 
-// next waits for changes, and for them to be over, and returns the files that changed. It returns nil when ctx is done.
-func (w *watcher) next(ctx context.Context) (map[string]bool, error) {
+// next waits for changes, and for them to be over, and returns the files that changed. It returns nil when ctx is done, and what there
+// is when otherwise, which may be nil, comes first.
+func (w *watcher) next(ctx context.Context, otherwise <-chan time.Time) (map[string]bool, error) {
 	changed := map[string]bool{}
 	var quiet, enough <-chan time.Time
 	for {
 		select {
 		case <-ctx.Done():
 			return nil, nil
+		case <-otherwise:
+			return changed, w.addFolders()
 		case <-quiet:
 			return changed, w.addFolders()
 		case <-enough:

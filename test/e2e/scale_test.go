@@ -1,0 +1,147 @@
+package e2e
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// manyRoute is a route with a host of its own, a path of its own, and a header that it adds.
+func manyRoute(i int) string {
+	return fmt.Sprintf(`---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: route-%[1]d}
+spec:
+  parentRefs: [{name: web}]
+  hostnames: [host-%[1]d.example.com]
+  rules:
+  - matches:
+    - path: {type: PathPrefix, value: /app}
+    filters:
+    - type: RequestHeaderModifier
+      requestHeaderModifier: {set: [{name: X-Route, value: "%[1]d"}]}
+    backendRefs: [{name: app-%[2]d, port: 80}]
+`, i, i%manyServices)
+}
+
+const (
+	manyRoutes   = 1000
+	manyServices = 20
+	moreRoutes   = 20 // added one by one
+)
+
+// TestAThousandRoutes runs the program that users run, so that times and memory are theirs.
+func TestAThousandRoutes(t *testing.T) {
+	began := time.Now()
+	w, pid := startProgram(t, func(w *world) {
+		w.write("gateway.yaml", gatewayOf80("web"))
+		backend := w.backend("app")
+		for i := range manyServices {
+			name := fmt.Sprintf("app-%d", i)
+			w.write(name+".yaml", service(name))
+			w.endpoints("default", name, "http", "TCP", backend.Addr())
+		}
+		for file := range 10 {
+			var routes strings.Builder
+			for i := range manyRoutes / 10 {
+				routes.WriteString(manyRoute(file*manyRoutes/10 + i))
+			}
+			w.write(fmt.Sprintf("routes-%d.yaml", file), routes.String())
+		}
+	})
+	g := w.programmed("web", manyRoutes)
+	measured(t, "%d routes programmed %d ms after the start of the program", manyRoutes, time.Since(began).Milliseconds())
+	v := visit(t, g, nil)
+	answers := func(i int) error {
+		a, err := v.get(fmt.Sprintf("http://host-%d.example.com/app/x", i))
+		if err != nil {
+			return err
+		}
+		if a.status != 200 || a.echo.Headers.Get("X-Route") != strconv.Itoa(i) {
+			return fmt.Errorf("route %d answered %d as route %q", i, a.status, a.echo.Headers.Get("X-Route"))
+		}
+		return nil
+	}
+	for i := range manyRoutes {
+		if err := answers(i); err != nil {
+			t.Fatal(err)
+		}
+	}
+	measured(t, "%d MiB resident with %d routes, the fake cloud and its data path in the same process", residentMiB(t, pid), manyRoutes)
+
+	_, seq := w.journal(0)
+	var times []time.Duration
+	for i := manyRoutes; i < manyRoutes+moreRoutes; i++ {
+		saved := time.Now()
+		w.write(fmt.Sprintf("route-%d.yaml", i), manyRoute(i))
+		w.eventually("the new route to answer", func() error { return answers(i) })
+		times = append(times, time.Since(saved))
+	}
+	slices.Sort(times)
+	measured(t, "one more route among %d answers after %d ms (median of %d; fastest %d, slowest %d; %d of them are the wait for a file to settle)",
+		manyRoutes, times[len(times)/2].Milliseconds(), len(times), times[0].Milliseconds(), times[len(times)-1].Milliseconds(), 20)
+	w.programmed("web", manyRoutes+moreRoutes)
+
+	entries, seq := w.journal(seq)
+	calls := mutations(entries)
+	measured(t, "mutating cloud calls for %d added routes: %v", moreRoutes, calls)
+	if want := map[string]int{"CreateRule": moreRoutes}; !maps.Equal(calls, want) {
+		t.Errorf("mutating calls for %d added routes: %v, want %v", moreRoutes, calls, want)
+	}
+
+	// A change of one endpoint of one Service is one call, however many routes use it.
+	more := w.backend("app-more")
+	w.endpoints("default", "app-0", "http", "TCP", more.Addr())
+	w.eventually("the new endpoint to answer", func() error { return v.answers("http://host-0.example.com/app", 200, "app-more") })
+	w.eventually("nothing more to be called", func() error {
+		entries, _ := w.journal(seq)
+		if len(mutations(entries)) == 0 {
+			return fmt.Errorf("no call yet")
+		}
+		return nil
+	})
+	entries, _ = w.journal(seq)
+	measured(t, "mutating cloud calls for one replaced endpoint that %d routes use: %v", (manyRoutes+moreRoutes)/manyServices, mutations(entries))
+	if n := mutations(entries)["UpdateMembers"]; n == 0 || n > 2 || len(mutations(entries)) != 1 {
+		t.Errorf("mutating calls for one replaced endpoint: %v, want at most two of UpdateMembers", mutations(entries))
+	}
+}
+
+// residentMiB is the resident memory of a process.
+func residentMiB(t *testing.T, pid int) int {
+	t.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		t.Logf("resident memory is not known here: %v", err)
+		return 0
+	}
+	for line := range strings.Lines(string(status)) {
+		if value, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+			kib, err := strconv.Atoi(strings.Fields(value)[0])
+			if err != nil {
+				t.Fatal(err)
+			}
+			return kib >> 10
+		}
+	}
+	t.Fatal("no VmRSS")
+	return 0
+}
+
+// gatewayOf80 is a Gateway with one HTTP listener.
+func gatewayOf80(name string) string {
+	return fmt.Sprintf(`apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: %s}
+spec:
+  gatewayClassName: fake
+  listeners:
+  - {name: http, port: 80, protocol: HTTP}
+`, name)
+}
