@@ -244,8 +244,14 @@ func (a *attempt) buffered() int { return 0 }
 
 func (a *attempt) trailers() []h1.Field { return appendFields(nil, a.resp.Trailer) }
 
-// done ends the use of the stream.
-func (a *attempt) done(bool) {
+// done ends the use of the stream. The request's body goes first: closing the response's waits for the library to be done with it.
+func (a *attempt) done(whole bool) {
+	if !whole {
+		a.cancel()
+	}
+	if a.body != nil {
+		a.body.detach()
+	}
 	_ = a.resp.Body.Close() // It only resets the stream when it is not over, which is what is wanted.
 	a.end()
 }
