@@ -36,6 +36,10 @@ type Config struct {
 	// BundleVersion is that of the Gateway API CRDs that are installed, for the SupportedVersion condition; empty when unknown.
 	BundleVersion string
 
+	// ObserveNew has the cloud read once before anything is made for Gateways that nothing was made for yet, as far as their objects
+	// tell. It is for a store that forgets its objects while the cloud does not.
+	ObserveNew bool
+
 	// AuditInterval is how often each cloud is read in bulk and compared with what is remembered. Default 10 minutes.
 	AuditInterval time.Duration
 	// AuditDelay bounds how long after the start the first audit comes, at random. Default: a tenth of AuditInterval, at most 30 s.

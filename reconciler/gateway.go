@@ -68,7 +68,7 @@ func (c *Controller) serve(ctx context.Context, gw *gwv1.Gateway, class *gwv1.Ga
 	s := c.views.snapshot(class, gw)
 	s.Cluster, s.ControllerName, s.Features = c.cfg.Cluster, class.Spec.ControllerName, x.provider.Features()
 	wanted, report := translate.Translate(s)
-	e := c.ledger.entry(x.provider.Name(), wanted.Owner, client.ObjectKeyFromObject(gw), lb.Status.Applied, fresh)
+	e := c.ledger.entry(x.provider.Name(), wanted.Owner, client.ObjectKeyFromObject(gw), lb.Status.Applied, fresh && !c.cfg.ObserveNew)
 
 	p := c.apply(ctx, x, e, wanted, report)
 	if ctx.Err() != nil {

@@ -14,6 +14,7 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
@@ -49,12 +50,18 @@ type world struct {
 }
 
 func newWorld(t testing.TB) *world {
+	return newWorldOf(t, reconciler.Scheme(), memory.Options{})
+}
+
+// newWorldOf makes a world whose API serves the kinds of a scheme.
+func newWorldOf(t testing.TB, scheme *runtime.Scheme, o memory.Options) *world {
 	w := &world{t: t, cloud: newTestCloud()}
-	w.store = memory.NewWithOptions(reconciler.Scheme(), memory.Options{OnEvent: func(e memory.Event) {
+	o.OnEvent = func(e memory.Event) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		w.events = append(w.events, e)
-	}})
+	}
+	w.store = memory.NewWithOptions(scheme, o)
 	w.apply(namespace("default"), class("fake"))
 	t.Cleanup(func() { w.halt() })
 	return w

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -21,11 +22,11 @@ var clusterScoped = map[string]bool{
 	"CustomResourceDefinition": true, "ClusterRole": true, "ClusterRoleBinding": true,
 }
 
-// newMapper maps every kind of the scheme that has a list of its own.
-func newMapper(scheme *runtime.Scheme) meta.RESTMapper {
+// newMapper maps every kind of the scheme that has a list of its own, but those in without.
+func newMapper(scheme *runtime.Scheme, without []string) meta.RESTMapper {
 	mapper := meta.NewDefaultRESTMapper(scheme.PrioritizedVersionsAllGroups())
 	for gvk := range scheme.AllKnownTypes() {
-		if gvk.Version == runtime.APIVersionInternal || !scheme.Recognizes(gvk.GroupVersion().WithKind(gvk.Kind+"List")) {
+		if gvk.Version == runtime.APIVersionInternal || slices.Contains(without, gvk.Kind) || !scheme.Recognizes(gvk.GroupVersion().WithKind(gvk.Kind+"List")) {
 			continue
 		}
 		scope := meta.RESTScopeNamespace

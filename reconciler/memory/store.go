@@ -66,6 +66,8 @@ type Options struct {
 	Admit func(client.Object) error
 	// Now is the clock of creationTimestamp and deletionTimestamp. Nil means the system's.
 	Now func() time.Time
+	// Without are kinds of the scheme that the API does not serve, as those of a CRD that is not installed.
+	Without []string
 	// OnEvent is called for each Kubernetes event that the Manager's recorder records. It must not block.
 	OnEvent func(Event)
 	// UID gives a new object its identity. Nil means a random one, as a server does.
@@ -79,7 +81,7 @@ func New(scheme *runtime.Scheme) *Store { return NewWithOptions(scheme, Options{
 func NewWithOptions(scheme *runtime.Scheme, o Options) *Store {
 	s := &Store{
 		scheme:  scheme,
-		mapper:  newMapper(scheme),
+		mapper:  newMapper(scheme, o.Without),
 		admit:   o.Admit,
 		now:     o.Now,
 		uid:     o.UID,
