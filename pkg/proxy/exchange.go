@@ -18,6 +18,7 @@ type exchange struct {
 	req     h1.Request
 	body    body // the request's; never nil, see noBody
 	w       responder
+	holder  *holder         // of the connection; nil where ctx does that
 	ctx     context.Context // ends with the client's stream; nil over HTTP/1, where its connection tells
 
 	// Filled in on the way.
@@ -43,7 +44,7 @@ type exchange struct {
 func (x *exchange) reset() {
 	x.req.Reset()
 	x.resp.Reset()
-	*x = exchange{engine: x.engine, client: x.client, w: x.w, body: noBody{}, req: x.req, resp: x.resp, scratch: x.scratch[:0]}
+	*x = exchange{engine: x.engine, client: x.client, w: x.w, holder: x.holder, body: noBody{}, req: x.req, resp: x.resp, scratch: x.scratch[:0]}
 }
 
 // client is what is known of a client's connection. It does not change once requests come.

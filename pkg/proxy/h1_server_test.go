@@ -10,7 +10,9 @@ import (
 	"time"
 )
 
-func respond200() map[string]Action { return map[string]Action{"/": &Respond{Status: 200, Body: "here\n"}} }
+func respond200() map[string]Action {
+	return map[string]Action{"/": &Respond{Status: 200, Body: "here\n"}}
+}
 
 func TestRefusals(t *testing.T) {
 	e := newEngine(t, Options{MaxHead: 4 << 10, MaxLine: 2 << 10, MaxFields: 20, MaxBody: 1000})

@@ -66,7 +66,7 @@ func (t *http2Transport) attempt(x *exchange) (result outcome, again bool) {
 	a.ctx, a.cancel = context.WithCancel(base)
 	a.watch.expire = a
 	theSweeper.watch(&a.watch)
-	x.limit.watch(a)
+	x.watch(a)
 
 	if x.req.Length != 0 {
 		a.body = &sendBody{attempt: a}
@@ -258,7 +258,7 @@ func (a *attempt) done(whole bool) {
 
 // end lets go of everything. The exchange's body is not read after it.
 func (a *attempt) end() {
-	a.x.limit.watch(nil)
+	a.x.watch(nil)
 	a.cancel()
 	theSweeper.forget(&a.watch)
 	if a.body != nil {

@@ -156,3 +156,41 @@ func (l *limit) dial(d time.Duration) time.Duration {
 	}
 	return max(d, time.Millisecond)
 }
+
+// holder knows what a connection's exchange waits for, so that cutting the connection off ends that too.
+type holder struct {
+	mu     sync.Mutex
+	target interrupter
+	cut    bool
+}
+
+// watch has target interrupted when the connection is cut off; at once if it was. nil stops watching. It reports whether the last target was left alone.
+func (h *holder) watch(target interrupter) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.target = target
+	if h.cut && target != nil {
+		target.interrupt()
+	}
+	return !h.cut
+}
+
+func (h *holder) cutOff() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.cut = true
+	if h.target != nil {
+		h.target.interrupt()
+	}
+}
+
+// watch has target interrupted when the time of the try is over or the client is cut off; at once if it is so. nil stops watching. It
+// reports whether the last target was left alone.
+func (x *exchange) watch(target interrupter) bool {
+	alone := x.holder == nil || x.holder.watch(target)
+	if x.limit != nil {
+		x.limit.watch(target)
+		return alone && !x.limit.expired()
+	}
+	return alone
+}

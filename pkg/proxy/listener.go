@@ -47,6 +47,7 @@ type session struct {
 	*rawConn
 	listener *listener
 	client   client
+	holder   holder
 
 	mu    sync.Mutex
 	drain func() // see onDrain
@@ -246,6 +247,7 @@ func (l *listener) drained(ctx context.Context) {
 	l.mu.Lock()
 	for s := range l.sessions {
 		s.interrupt()
+		s.holder.cutOff()
 	}
 	l.mu.Unlock()
 	<-ended

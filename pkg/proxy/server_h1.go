@@ -88,6 +88,7 @@ func newH1Exchange(c *h1Conn) *h1Exchange {
 	x, _ := h1Exchanges.Get().(*h1Exchange)
 	x.conn = c
 	x.engine, x.client, x.w = c.listener.engine, &c.session.client, x
+	x.holder = &c.session.holder
 	x.exchange.reset()
 	x.buf, x.last, x.responded, x.dead, x.switched = x.buf[:0], false, false, false, false
 	return x
@@ -95,7 +96,7 @@ func newH1Exchange(c *h1Conn) *h1Exchange {
 
 func (x *h1Exchange) free() {
 	x.exchange.reset()
-	x.engine, x.client, x.w, x.conn = nil, nil, nil, nil
+	x.engine, x.client, x.w, x.holder, x.conn = nil, nil, nil, nil, nil
 	if cap(x.buf) <= 2*outRoom {
 		h1Exchanges.Put(x)
 	}

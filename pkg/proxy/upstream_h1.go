@@ -64,12 +64,12 @@ func (t *h1Transport) try(x *exchange) outcome {
 				streams = false
 			}
 		}
-		x.limit.watch(u.conn.raw)
+		x.watch(u.conn.raw)
 		u.x = x
 		n, err := u.write(out)
 		if err != nil && n == 0 && u.used && !x.limit.expired() {
 			// It was closed while it was spare, and nothing was sent.
-			x.limit.watch(nil)
+			x.watch(nil)
 			u.close()
 			continue
 		}
@@ -259,7 +259,7 @@ func (u *h1Upstream) lost(err error) outcome {
 // abandon drops the connection and returns what was wrong with the client's body, if anything was.
 func (u *h1Upstream) abandon() error {
 	x := u.x
-	x.limit.watch(nil)
+	x.watch(nil)
 	var err error
 	if u.pump != nil {
 		err = u.pump.stop()
@@ -271,7 +271,7 @@ func (u *h1Upstream) abandon() error {
 // done implements upstream.
 func (u *h1Upstream) done(whole bool) {
 	x := u.x
-	x.limit.watch(nil)
+	whole = x.watch(nil) && whole
 	sent := true
 	if u.pump != nil {
 		_ = u.pump.stop() // The response is there already: what else the client sent does not matter.
@@ -279,7 +279,7 @@ func (u *h1Upstream) done(whole bool) {
 		u.pump = nil
 	}
 	u.x = nil
-	keep := whole && sent && !x.resp.Close && x.resp.Status != http.StatusSwitchingProtocols && u.in.ended() && u.in.r == u.in.e && !x.limit.expired()
+	keep := whole && sent && !x.resp.Close && x.resp.Status != http.StatusSwitchingProtocols && u.in.ended() && u.in.r == u.in.e
 	if !keep {
 		u.close()
 		return
