@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
-	"strings"
 	"syscall"
 	"time"
 
@@ -20,7 +18,6 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/cloudgate-dev/cloudgate/pkg/cloud"
-	"github.com/cloudgate-dev/cloudgate/providers/fake"
 	"github.com/cloudgate-dev/cloudgate/reconciler"
 )
 
@@ -29,9 +26,8 @@ type controllerFlags struct {
 	cluster clusterFlags
 	log     logFlags
 
-	clusterID     string
-	fakeEndpoint  string
-	fakeTokenFile string
+	clusterID string
+	clouds    providerFlags
 
 	metricsAddress string
 	healthAddress  string
@@ -66,8 +62,7 @@ are configured by flags. Several replicas can run; the elected leader works.`,
 	f.cluster.register(flags)
 	f.log.register(flags)
 	flags.StringVar(&f.clusterID, "cluster-id", "", "identity of this cluster in the marks on cloud resources (default: the UID of the kube-system namespace)")
-	flags.StringVar(&f.fakeEndpoint, "fake-endpoint", os.Getenv("CLOUDGATE_FAKE_ENDPOINT"), "URL of a fake cloud; enables the provider fake (env CLOUDGATE_FAKE_ENDPOINT)")
-	flags.StringVar(&f.fakeTokenFile, "fake-token-file", "", "file with the bearer token for the fake cloud")
+	f.clouds.register(flags)
 	flags.StringVar(&f.metricsAddress, "metrics-address", ":8080", `address of the metrics endpoint /metrics, "0" for none`)
 	flags.StringVar(&f.healthAddress, "health-address", ":8081", `address of /healthz and /readyz, "0" for none`)
 	flags.BoolVar(&f.leaderElect, "leader-elect", true, "work only while elected, so that several replicas can run")
@@ -87,7 +82,7 @@ func runController(ctx context.Context, f *controllerFlags) error {
 	if err := f.log.install(); err != nil {
 		return err
 	}
-	providers, err := f.providers()
+	providers, err := f.clouds.providers()
 	if err != nil {
 		return err
 	}
@@ -102,26 +97,6 @@ func runController(ctx context.Context, f *controllerFlags) error {
 		}
 		ctrl.Log.Info("the cluster serves other kinds of the Gateway API than before: beginning anew")
 	}
-}
-
-// providers makes the providers that are configured.
-func (f *controllerFlags) providers() ([]cloud.Provider, error) {
-	if f.fakeEndpoint == "" {
-		return nil, errors.New("no provider is configured: set --fake-endpoint")
-	}
-	token := ""
-	if f.fakeTokenFile != "" {
-		data, err := os.ReadFile(f.fakeTokenFile)
-		if err != nil {
-			return nil, fmt.Errorf("read the token for the fake cloud: %w", err)
-		}
-		token = strings.TrimSpace(string(data))
-	}
-	p, err := fake.New(fake.Config{Endpoint: f.fakeEndpoint, Token: token})
-	if err != nil {
-		return nil, fmt.Errorf("--fake-endpoint: %w", err)
-	}
-	return []cloud.Provider{p}, nil
 }
 
 // runManager runs one Manager until ctx ends or the kinds of the cluster change.

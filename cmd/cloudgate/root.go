@@ -25,6 +25,8 @@ func newRootCommand() *cobra.Command {
 	root.AddCommand(
 		newControllerCommand(),
 		newDevCommand(),
+		newPlanCommand(),
+		newStatusCommand(),
 	)
 	return root
 }

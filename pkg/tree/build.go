@@ -5,10 +5,12 @@ import (
 	"slices"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	gwv1 "sigs.k8s.io/gateway-api/apis/v1"
 
+	"github.com/cloudgate-dev/cloudgate/pkg/api/v1alpha1"
 	"github.com/cloudgate-dev/cloudgate/pkg/cloud"
 	"github.com/cloudgate-dev/cloudgate/pkg/ir"
 	"github.com/cloudgate-dev/cloudgate/pkg/status"
@@ -22,6 +24,8 @@ type Input struct {
 	Report   *translate.Report
 	Statuses status.Result        // those that the objects have (see Statuses) or would have
 	Health   []cloud.TargetHealth // nil where nobody can tell
+	// LoadBalancer is what the LoadBalancer object of the Gateway says; nil where there is none.
+	LoadBalancer *v1alpha1.LoadBalancerStatus
 }
 
 // Build returns the tree of the Gateway. Equal inputs give equal trees.
@@ -64,6 +68,7 @@ func (b *builder) gateway() Item {
 		item.State = worse(item.State, Pending)
 		item.Summary += ", being deleted"
 	}
+	b.balancer(&item)
 	for _, l := range gw.Spec.Listeners {
 		item.Items = append(item.Items, b.listener(l, ir.Source{Kind: "Gateway", Namespace: gw.Namespace, Name: gw.Name}))
 	}
@@ -76,6 +81,21 @@ func (b *builder) gateway() Item {
 		}
 	}
 	return item
+}
+
+// balancer adds what the LoadBalancer says beyond the Gateway's status: its state in the cloud, and what others changed there.
+func (b *builder) balancer(item *Item) {
+	lb := b.in.LoadBalancer
+	if lb == nil {
+		return
+	}
+	if lb.State != "" {
+		item.Summary += ", " + string(lb.State)
+	}
+	if c := meta.FindStatusCondition(lb.Conditions, "InSync"); c != nil && c.Status == metav1.ConditionFalse {
+		item.State = worse(item.State, Degraded)
+		item.Problems = append(item.Problems, fmt.Sprintf("InSync=%s, %s: %s", c.Status, c.Reason, c.Message))
+	}
 }
 
 func (b *builder) listenerSet(set *gwv1.ListenerSet) Item {
