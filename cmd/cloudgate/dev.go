@@ -10,9 +10,11 @@ import (
 	"os"
 	"time"
 
+	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 	"k8s.io/klog/v2"
+	ctrl "sigs.k8s.io/controller-runtime"
 
 	"github.com/cloudgate-dev/cloudgate/cmd/cloudgate/dev"
 )
@@ -92,7 +94,9 @@ func runDev(ctx context.Context, o devOptions, out, logs io.Writer) error {
 	if err != nil {
 		return err
 	}
-	klog.SetSlogLogger(slog.New(slog.DiscardHandler)) // what matters is in the States
+	// What matters is in the States.
+	ctrl.SetLogger(logr.Discard())
+	klog.SetLogger(logr.Discard())
 	if o.once {
 		return devOnce(ctx, o, config, out)
 	}

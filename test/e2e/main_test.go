@@ -5,6 +5,10 @@ import (
 	"os"
 	"sync"
 	"testing"
+
+	"github.com/go-logr/logr"
+	"k8s.io/klog/v2"
+	ctrl "sigs.k8s.io/controller-runtime"
 )
 
 // scratch is a folder for what several tests share.
@@ -16,6 +20,9 @@ var measuredTo = os.Getenv("E2E_MEASURED")
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) int {
+	// What matters is in the States.
+	ctrl.SetLogger(logr.Discard())
+	klog.SetLogger(logr.Discard())
 	var err error
 	if scratch, err = os.MkdirTemp("", "cloudgate-e2e-"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
