@@ -5,8 +5,11 @@ import (
 	"io"
 	"log/slog"
 	"net/netip"
+	"slices"
+	"strings"
 	"time"
 
+	"github.com/cloudgate-dev/cloudgate/fake-cloud/fakeapi"
 	"github.com/cloudgate-dev/cloudgate/fake-cloud/throttle"
 	"github.com/cloudgate-dev/cloudgate/fake-cloud/world"
 	"github.com/cloudgate-dev/cloudgate/pkg/proxy"
@@ -81,6 +84,9 @@ func (c *Config) complete() error {
 		return fmt.Errorf("port offset %d is not in 1 to 60000", c.PortOffset)
 	}
 	for class, rate := range c.Throttle {
+		if !slices.Contains(fakeapi.Classes, class) {
+			return fmt.Errorf("throttle of %s: it is not a class of calls: %s", class, strings.Join(fakeapi.Classes, ", "))
+		}
 		if err := rate.Check(); err != nil {
 			return fmt.Errorf("throttle of %s: %w", class, err)
 		}
