@@ -105,7 +105,7 @@ func (s Set) Warnings() []string {
 // Load reads all that c names. Of two objects with one identity the first is taken. Namespaces that objects are in and that no file
 // defines are added.
 func Load(c Config) Set {
-	l := &loader{cfg: c, seen: make(map[identity]Origin), kinds: kindsOf(c.Scheme)}
+	l := &loader{cfg: c, seen: make(map[identity]Origin), read: make(map[string]bool), kinds: kindsOf(c.Scheme)}
 	if l.cfg.Namespace == "" {
 		l.cfg.Namespace = "default"
 	}
@@ -140,6 +140,7 @@ type loader struct {
 	cfg   Config
 	kinds map[schema.GroupKind]schema.GroupVersionKind
 	seen  map[identity]Origin
+	read  map[string]bool // files
 	set   Set
 }
 
@@ -213,7 +214,16 @@ func Names(dir string) ([]string, error) {
 	return names, err
 }
 
+// file reads a file once, however often it is named.
 func (l *loader) file(path string) {
+	key := path
+	if abs, err := filepath.Abs(path); err == nil {
+		key = abs
+	}
+	if l.read[key] {
+		return
+	}
+	l.read[key] = true
 	f, err := os.Open(path)
 	if err != nil {
 		l.fail(Origin{File: path}, "%s", reason(err))

@@ -167,7 +167,8 @@ func TestLoadFolder(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	set := files.Load(files.Config{Paths: []string{dir, filepath.Join(dir, "missing")}, Scheme: scheme()})
+	again := filepath.Join(dir, "sub", "..", "b.yaml") // named twice, read once
+	set := files.Load(files.Config{Paths: []string{dir, again, filepath.Join(dir, "missing")}, Scheme: scheme()})
 	var names []string
 	for _, o := range set.Objects {
 		names = append(names, o.GetName())
