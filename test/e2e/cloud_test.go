@@ -123,3 +123,54 @@ func (w *world) wantSomething(t *testing.T) {
 		}
 	}
 }
+
+type pool struct {
+	ID          string `json:"id"`
+	HealthCheck *struct {
+		Interval string `json:"interval"`
+	} `json:"healthCheck"`
+}
+
+func (w *world) pools() ([]pool, error) {
+	var page struct {
+		Items []pool `json:"items"`
+	}
+	err := w.call(http.MethodGet, "/v1/pools?pageSize=500", nil, &page)
+	return page.Items, err
+}
+
+// healthInterval is how often the cloud looks at the endpoints of its first pool.
+func (w *world) healthInterval() string {
+	w.Helper()
+	pools, err := w.pools()
+	if err != nil || len(pools) == 0 || pools[0].HealthCheck == nil {
+		w.Fatalf("no pool with a health check: %v, %v", pools, err)
+	}
+	return pools[0].HealthCheck.Interval
+}
+
+// healthOf returns nil when the cloud says so of an endpoint, in whatever pool.
+func (w *world) healthOf(address, want string) error {
+	pools, err := w.pools()
+	if err != nil {
+		return err
+	}
+	for _, p := range pools {
+		var members struct {
+			Items []struct {
+				Address string `json:"address"`
+				Port    int    `json:"port"`
+				Health  string `json:"health"`
+			} `json:"items"`
+		}
+		if err := w.call(http.MethodGet, "/v1/pools/"+p.ID+"/members", nil, &members); err != nil {
+			return err
+		}
+		for _, m := range members.Items {
+			if fmt.Sprintf("%s:%d", m.Address, m.Port) == address && m.Health != want {
+				return fmt.Errorf("%s is %s, not %s", address, m.Health, want)
+			}
+		}
+	}
+	return nil
+}

@@ -46,37 +46,37 @@ func TestCrashedEndpointLeavesTheRotationAndComesBack(t *testing.T) {
 	var backends []*echo.HTTP
 	w := start(t, example("whoami"), func(w *world) { backends = w.serve("whoami", "whoami-1", "whoami-2") })
 	v := visit(t, w.programmed("web", 1), nil)
-	w.eventually("both to answer", func() error {
-		counts := v.tally(url, 10)
-		if counts["whoami-1"] == 0 || counts["whoami-2"] == 0 {
-			return fmt.Errorf("answers: %v", counts)
-		}
-		return nil
-	})
 	crashed := backends[1]
-	address := crashed.Addr()
+	address := crashed.Addr().String()
+	w.eventually("both to be healthy", func() error { return w.healthOf(address, "healthy") })
+	interval := w.healthInterval()
+
+	asking := v.ask(url, 4, 50)
+	asking.more(20)
 	crash := time.Now()
 	if err := crashed.Close(); err != nil {
 		t.Fatal(err)
 	}
-	failed := 0
-	w.eventually("the crashed endpoint to get nothing", func() error {
-		for range 20 {
-			if err := v.answers(url, 200, "whoami-1"); err != nil {
-				failed++
-				return err
-			}
-		}
-		return nil
-	})
+	w.eventually("the crashed endpoint to get nothing", func() error { return restsFor(asking, "whoami-2", 20) })
 	out := time.Since(crash)
-	recovered, err := echo.ListenHTTP("whoami-2", address.String(), nil)
+	w.eventually("the cloud to call it unhealthy", func() error { return w.healthOf(address, "unhealthy") })
+	called := time.Since(crash)
+	asking.stop()
+	asking.done.Wait()
+	failedMeanwhile := asking.failed.Load()
+
+	// What is out of rotation costs nobody a request.
+	after := v.ask(url, 4, 50)
+	after.more(100)
+	after.end()
+
+	recovered, err := echo.ListenHTTP("whoami-2", address, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer recovered.Close()
 	back := time.Now()
 	w.eventually("the recovered endpoint to be back", func() error { return v.answers(url, 200, "whoami-2") })
-	measured(t, "out of rotation %d ms after the crash, %d requests failed meanwhile; back %d ms after it recovered",
-		out.Milliseconds(), failed, time.Since(back).Milliseconds())
+	measured(t, "health interval %s: nothing more to a crashed endpoint after %d ms, called unhealthy after %d ms, %d of %d requests failed meanwhile; back %d ms after it recovered",
+		interval, out.Milliseconds(), called.Milliseconds(), failedMeanwhile, asking.requests.Load(), time.Since(back).Milliseconds())
 }

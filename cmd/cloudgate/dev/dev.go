@@ -32,6 +32,8 @@ const (
 	cluster = "dev"
 	// orphanGrace is short: nobody else's resources are in this cloud.
 	orphanGrace = 5 * time.Second
+	// grace is how long requests may go on at the end: whoever ends it is waiting at a terminal.
+	grace = time.Second
 	// tryAgain is when an object is applied again that could not be because its predecessor was still going.
 	tryAgain = 50 * time.Millisecond
 	// restBetweenStates bounds how often a State is read while much changes.
@@ -129,7 +131,9 @@ func (d *Dev) open() error {
 }
 
 func (d *Dev) openCloud() error {
-	config := server.Config{Listen: d.cfg.Listen, DNSListen: server.Off, AddressPool: d.cfg.Pool, PortOffset: d.cfg.PortOffset, Log: d.cfg.Log}
+	config := server.Config{
+		Listen: d.cfg.Listen, DNSListen: server.Off, AddressPool: d.cfg.Pool, PortOffset: d.cfg.PortOffset, Grace: grace, Log: d.cfg.Log,
+	}
 	if d.cfg.StateDir != "" {
 		if err := os.MkdirAll(d.cfg.StateDir, 0o700); err != nil {
 			return fmt.Errorf("state folder: %w", err)
