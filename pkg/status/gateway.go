@@ -150,6 +150,8 @@ func (w *writer) listenerProgrammed(c *conditions, l translate.ListenerReport) {
 		fail(string(gwv1.ListenerReasonInvalid), "The listener cannot be served without what its ResolvedRefs condition names.")
 	case len(blamed) > 0:
 		fail(string(gwv1.ListenerReasonInvalid), "The cloud rejects the listener: "+list(blamed)+". Change it; nothing is retried until then.")
+	case w.progress.phase == phaseFailed && stillTrue(c, w.answers):
+		// What fails is something else: the cloud has had this listener, as it is asked for now, and answers.
 	case w.progress.phase == phaseFailed:
 		reason := string(gwv1.ListenerReasonPending)
 		if w.progress.reason == string(gwv1.GatewayReasonInvalid) {

@@ -8,6 +8,9 @@ import (
 	"github.com/cloudgate-dev/cloudgate/pkg/translate"
 )
 
+// reasonParentNotProgrammed is named by the specification, and has no constant there.
+const reasonParentNotProgrammed = "ParentNotProgrammed"
+
 func (w *writer) listenerSets() map[types.NamespacedName]gwv1.ListenerSetStatus {
 	objects := map[types.NamespacedName]*gwv1.ListenerSet{}
 	for _, set := range w.s.ListenerSets {
@@ -29,11 +32,15 @@ func (w *writer) listenerSet(set *gwv1.ListenerSet, report translate.ListenerSet
 	c := newConditions(set.Status.Conditions, set.Generation, w.now)
 	c.set(string(gwv1.ListenerSetConditionAccepted), boolStatus(report.Accepted.OK), report.Accepted.Reason,
 		verdictMessage(report.Accepted, "The ListenerSet is accepted."))
-	if report.Accepted.OK {
-		setProgrammed(c, w.progress, w.answers, "The cloud has the listeners.", seeGateway)
-	} else {
+	switch {
+	case !report.Accepted.OK:
 		c.set(string(gwv1.ListenerSetConditionProgrammed), metav1.ConditionFalse, report.Accepted.Reason,
 			"The ListenerSet is not accepted; see its Accepted condition.")
+	case w.progress.phase == phaseFailed && !stillTrue(c, w.answers):
+		c.set(string(gwv1.ListenerSetConditionProgrammed), metav1.ConditionFalse, reasonParentNotProgrammed,
+			"The load balancer is not programmed; see the Programmed condition of the Gateway.")
+	case w.progress.phase != phaseFailed:
+		setProgrammed(c, w.progress, w.answers, "The cloud has the listeners.", seeGateway)
 	}
 	out.Conditions = c.list
 	out.Listeners = nil

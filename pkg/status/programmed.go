@@ -183,6 +183,12 @@ func (o Outcome) done() bool {
 	return o.Applied || len(o.Failures) > 0 && !slices.ContainsFunc(o.Failures, func(f Failure) bool { return !blamable(f) })
 }
 
+// stillTrue tells whether the cloud has had the object as it is asked for now, and still answers.
+func stillTrue(c *conditions, answers bool) bool {
+	last := c.get(string(gwv1.GatewayConditionProgrammed))
+	return answers && last != nil && last.Status == metav1.ConditionTrue && last.ObservedGeneration == c.generation
+}
+
 // seeGateway is for what is part of a Gateway: the words of a cloud at work change often, and stand in one place only.
 const seeGateway = "Waiting for the cloud; see the Programmed condition of the Gateway."
 
@@ -202,7 +208,7 @@ func setProgrammed(c *conditions, p progress, answers bool, done, pending string
 			c.set(kind, metav1.ConditionFalse, p.reason, pending)
 		}
 	case phasePending:
-		if known && last.Status == metav1.ConditionTrue && last.ObservedGeneration == c.generation && answers {
+		if stillTrue(c, answers) {
 			return
 		}
 		c.set(kind, metav1.ConditionFalse, p.reason, pending)

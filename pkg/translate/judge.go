@@ -131,6 +131,9 @@ func (t *translation) serve(a *attachment) *route {
 	if !l.report.Programmed {
 		return l.single
 	}
+	if l.rules == nil {
+		l.rules = make([]ir.Rule, 0, 2*len(l.routes)) // most have one or two
+	}
 	for _, rl := range rules {
 		action := rl.action
 		switch {
