@@ -6,9 +6,11 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/netip"
 	"testing"
 
 	"github.com/cloudgate-dev/cloudgate/fake-cloud/server"
+	"github.com/cloudgate-dev/cloudgate/fake-cloud/world"
 	"github.com/cloudgate-dev/cloudgate/pkg/cloud"
 	"github.com/cloudgate-dev/cloudgate/providers/fake"
 	"github.com/cloudgate-dev/cloudgate/providers/providertest"
@@ -20,10 +22,13 @@ type account struct {
 	provider *fake.Provider
 }
 
+// addressPool is this package's own, so that packages that are tested at the same time do not meet.
+var addressPool = netip.MustParsePrefix("127.81.0.0/16")
+
 // openAccount starts a fake cloud in memory, which ends with the test.
-func openAccount(t *testing.T) *account {
+func openAccount(t *testing.T, latency world.Latency) *account {
 	t.Helper()
-	s, err := server.New(server.Config{DNSListen: server.Off, JournalSize: 100_000})
+	s, err := server.New(server.Config{DNSListen: server.Off, JournalSize: 100_000, AddressPool: addressPool, Latency: latency})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,8 +1,12 @@
 package fake_test
 
 import (
+	"path/filepath"
 	"testing"
 
+	"github.com/cloudgate-dev/cloudgate/fake-cloud/world"
+	"github.com/cloudgate-dev/cloudgate/pkg/translate"
+	"github.com/cloudgate-dev/cloudgate/pkg/translate/translatetest"
 	"github.com/cloudgate-dev/cloudgate/providers/providertest"
 )
 
@@ -10,7 +14,7 @@ import (
 // resource is gone.
 func TestLaws(t *testing.T) {
 	providertest.Run(t, providertest.Config{
-		Open:    func(t *testing.T) providertest.Account { return openAccount(t) },
+		Open:    func(t *testing.T) providertest.Account { return openAccount(t, world.Instant) },
 		Effects: []string{"error", "drop-reply", "unavailable", "throttle"},
 		Costs: map[string]providertest.Cost{
 			"no change":                {},
@@ -25,5 +29,24 @@ func TestLaws(t *testing.T) {
 			"rotate a certificate":     {Mutating: 3, Reads: 1},
 			"delete the Gateway":       {Mutating: 3, Reads: 3},
 		},
+		More: stories(t),
 	})
 }
+
+// stories are the golden stories of package translate, but for those that ask for addresses, which are not this cloud's.
+func stories(t *testing.T) []providertest.Case {
+	t.Helper()
+	told, err := translatetest.Stories(storiesDir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var cases []providertest.Case
+	for _, story := range told {
+		if want, _ := translate.Translate(story.Snapshot); want != nil && len(want.Addresses) == 0 {
+			cases = append(cases, providertest.Case{Name: story.Name, Want: want})
+		}
+	}
+	return cases
+}
+
+var storiesDir = filepath.Join("..", "..", "pkg", "translate", "testdata")
