@@ -8,7 +8,7 @@ import (
 // defaultClass is the GatewayClass that is there when the files have none of ours.
 func defaultClass(controller gwv1.GatewayController, name string) *gwv1.GatewayClass {
 	class := &gwv1.GatewayClass{ObjectMeta: metav1.ObjectMeta{Name: name}}
-	class.SetGroupVersionKind(gwv1.SchemeGroupVersion.WithKind("GatewayClass"))
+	class.SetGroupVersionKind(gwv1.GroupVersion.WithKind("GatewayClass"))
 	class.Spec.ControllerName = controller
 	return class
 }
