@@ -7,6 +7,7 @@ import (
 	"os"
 	"strconv"
 	"sync"
+	"sync/atomic"
 
 	"github.com/cloudgate-dev/cloudgate/pkg/proxy/h1"
 )
@@ -28,6 +29,7 @@ type stream struct {
 	watch    deadlines
 	started  int64 // coarse time
 	received int64 // of the body
+	reading  atomic.Bool
 
 	mu    sync.Mutex // held by what the sweeper began and by end
 	ended bool
@@ -59,10 +61,12 @@ func (st *stream) end() {
 // stir notes that something moved: a stream on which nothing does for long is ended.
 func (st *stream) stir() { st.watch.read.Store(after(st.x.engine.options.StreamTimeout)) }
 
-// expired ends a stream whose client is too slow. The sweeper must not wait, and the library may need a moment.
-func (st *stream) expired(bool, bool) {
-	st.watch.read.Store(0)
+// expired ends a stream whose client is too slow: a body that does not come is answered, anything else is reset. The sweeper must not
+// wait, and the library may need a moment.
+func (st *stream) expired(_, write bool) {
+	answer := st.reading.Load() && !write
 	st.watch.write.Store(0)
+	st.stir() // Should even that not help.
 	go func() {
 		st.mu.Lock()
 		defer st.mu.Unlock()
@@ -71,7 +75,9 @@ func (st *stream) expired(bool, bool) {
 		}
 		// Either fails only where the stream is over.
 		_ = st.control.SetReadDeadline(aLongTimeAgo)
-		_ = st.control.SetWriteDeadline(aLongTimeAgo)
+		if !answer {
+			_ = st.control.SetWriteDeadline(aLongTimeAgo)
+		}
 	}()
 }
 
@@ -209,7 +215,9 @@ func (b *streamBody) next() ([]byte, error) {
 		b.buffer, _ = relayBuffers.Get().(*[]byte)
 	}
 	b.pace()
+	b.reading.Store(true)
 	n, err := b.r.Body.Read((*b.buffer)[:bodyChunk])
+	b.reading.Store(false)
 	b.received += int64(n)
 	if limit := b.x.engine.options.MaxBody; limit >= 0 && b.received > limit {
 		b.bodyErr = h1.ErrBodyLarge
