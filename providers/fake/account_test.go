@@ -108,6 +108,12 @@ func (a *account) Resources(t *testing.T) int {
 // admin speaks the fake cloud's admin API.
 func (a *account) admin(t *testing.T, method, path string, body, out any) {
 	t.Helper()
+	a.call(t, method, "/admin/v1/"+path, body, out)
+}
+
+// call is a call of somebody else.
+func (a *account) call(t *testing.T, method, path string, body, out any) {
+	t.Helper()
 	var in io.Reader
 	if body != nil {
 		raw, err := json.Marshal(body)
@@ -116,7 +122,7 @@ func (a *account) admin(t *testing.T, method, path string, body, out any) {
 		}
 		in = bytes.NewReader(raw)
 	}
-	req, err := http.NewRequestWithContext(context.Background(), method, a.url+"/admin/v1/"+path, in)
+	req, err := http.NewRequestWithContext(context.Background(), method, a.url+path, in)
 	if err != nil {
 		t.Fatal(err)
 	}

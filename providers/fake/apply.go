@@ -32,6 +32,9 @@ func (p *Provider) Apply(ctx context.Context, owner ir.Owner, step plan.Step) (g
 		err = invalidRequest("Apply", fmt.Errorf("unknown operation %d", step.Op))
 	}
 	if err != nil {
+		if lb, ok := step.Want.Spec.(*LoadBalancer); ok {
+			err = addressRefused(err, lb.Addresses)
+		}
 		return graph.Node{}, on(id, err)
 	}
 	return n, nil

@@ -8,6 +8,8 @@ import (
 	"math"
 	"net"
 	"net/http"
+	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -20,8 +22,10 @@ import (
 // This file is the only one that reads the API's errors. Its texts are stable: no ports of connections, no times, no request ids.
 
 const (
-	codeAlreadyExists = "AlreadyExists"
-	codeQuotaExceeded = "QuotaExceeded"
+	codeAlreadyExists   = "AlreadyExists"
+	codeConflict        = "Conflict"
+	codeInvalidArgument = "InvalidArgument"
+	codeQuotaExceeded   = "QuotaExceeded"
 )
 
 // refusal is an answer with an error in it.
@@ -126,6 +130,24 @@ func invalidRequest(op string, err error) *cloud.Error {
 
 func badAnswer(op string, err error) *cloud.Error {
 	return &cloud.Error{Kind: cloud.Unknown, Op: op, Err: fmt.Errorf("the cloud's answer is not understood: %w", err)}
+}
+
+// addressRefused makes err, which came of a load balancer that asks for addresses, a *cloud.AddressError where the API names one of them
+// in a refusal. An address that another has is no conflict that looking again would solve.
+func addressRefused(err error, asked []netip.Addr) error {
+	var e *cloud.Error
+	var r *refusal
+	if !errors.As(err, &e) || !errors.As(err, &r) || r.code != codeInvalidArgument && r.code != codeConflict {
+		return err
+	}
+	for _, ip := range asked {
+		if slices.Contains(strings.Fields(r.message), ip.String()) {
+			e.Kind = cloud.Invalid
+			e.Err = &cloud.AddressError{Address: ip.String(), Err: r}
+			return e
+		}
+	}
+	return err
 }
 
 // on says of which node an error is.

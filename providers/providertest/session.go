@@ -53,7 +53,7 @@ func (s *Session) Converge(ctx context.Context, want *ir.LoadBalancer) error {
 			}
 		}
 	}
-	return fmt.Errorf("not converged after %d passes: %w", mostPasses, errors.Join(s.Errors...))
+	return errors.Join(append(s.Errors, fmt.Errorf("not converged after %d passes", mostPasses))...)
 }
 
 // Plain is Converge that does not wait for what the cloud is still doing, and for nothing that goes wrong.
@@ -67,7 +67,7 @@ func (s *Session) Plain(ctx context.Context, want *ir.LoadBalancer) error {
 		if err != nil || p.Empty() {
 			return err
 		}
-		if err := s.perform(ctx, p); err != nil {
+		if _, err := s.perform(ctx, p); err != nil {
 			return err
 		}
 	}
@@ -112,7 +112,11 @@ func (s *Session) Pass(ctx context.Context, want graph.Graph) (done bool, err er
 		s.Known = false
 		return false, wait(ctx, nil)
 	}
-	return false, s.perform(ctx, p)
+	unfinished, err := s.perform(ctx, p)
+	if err == nil && unfinished {
+		err = wait(ctx, nil)
+	}
+	return false, err
 }
 
 // Observe reads what is there.
@@ -142,8 +146,8 @@ func pending(g graph.Graph) bool {
 	return false
 }
 
-// perform carries out steps in order, but for those that wait for one that did not succeed.
-func (s *Session) perform(ctx context.Context, p plan.Plan) error {
+// perform carries out steps in order, but for those that wait for one that did not succeed, and tells whether any is unfinished.
+func (s *Session) perform(ctx context.Context, p plan.Plan) (unfinished bool, err error) {
 	var errs []error
 	failed := make([]bool, len(p.Steps))
 	for i, step := range p.Steps {
@@ -157,7 +161,7 @@ func (s *Session) perform(ctx context.Context, p plan.Plan) error {
 		}
 		failed[i] = !finished
 	}
-	return errors.Join(errs...)
+	return slices.Contains(failed, true), errors.Join(errs...)
 }
 
 // Perform does one step and tells whether it is finished.
