@@ -28,6 +28,16 @@ type cloud struct {
 
 func newCloud(t testing.TB, edit ...func(*world.Config, *Config)) *cloud {
 	t.Helper()
+	c := newAPI(t, edit...)
+	server := httptest.NewServer(c.api)
+	t.Cleanup(server.Close)
+	c.url = server.URL
+	return c
+}
+
+// newAPI is newCloud without a server.
+func newAPI(t testing.TB, edit ...func(*world.Config, *Config)) *cloud {
+	t.Helper()
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	wc := world.Config{
 		Pool: world.AddressPool{Prefix: netip.MustParsePrefix("127.64.0.0/16")}, Zone: "lb.test",
@@ -43,15 +53,12 @@ func newCloud(t testing.TB, edit ...func(*world.Config, *Config)) *cloud {
 		t.Fatal(err)
 	}
 	ac.World = w
-	api := New(ac)
-	server := httptest.NewServer(api)
 	t.Cleanup(func() {
-		server.Close()
 		if err := w.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	return &cloud{t: t, url: server.URL, world: w, clock: wc.Clock, api: api}
+	return &cloud{t: t, world: w, clock: wc.Clock, api: New(ac)}
 }
 
 // reply is an answer of the API.
@@ -120,6 +127,15 @@ func (c *cloud) try(method, path string, body any, headers ...string) (reply, er
 	if len(answer) > 0 && resp.Header.Get("Content-Type") == "application/json" {
 		if err := json.Unmarshal(answer, &r.body); err != nil {
 			return r, err
+		}
+	}
+	// Every answer of every test is held against the document, and every request that was accepted.
+	for _, wrong := range readSpec().checkAnswer(method, path, r.status, answer) {
+		c.t.Errorf("%s %s is not as in openapi.yaml: %s\n%s", method, path, wrong, answer)
+	}
+	if r.status < 300 && len(raw) > 0 {
+		for _, wrong := range readSpec().checkRequest(method, path, raw) {
+			c.t.Errorf("%s %s was accepted, against openapi.yaml: %s\n%s", method, path, wrong, raw)
 		}
 	}
 	return r, nil
