@@ -161,11 +161,14 @@ func (t *translation) rulesFor(r *route, l *listener) []*rule {
 	return rules
 }
 
-// backendRefs is the common part of the backendRefs of all kinds of routes: it resolves one and notes what is wrong with it in rl.
+// maxWeight is the largest weight that the API server lets through. Sums of larger ones could overflow.
+const maxWeight = 1_000_000
+
+// backendRef is the common part of the backendRefs of all kinds of routes: it resolves one and notes what is wrong with it in rl.
 func (t *translation) backendRef(r Object, rl *rule, where string, ref gwv1.BackendRef, how speech, status int) ir.Backend {
 	out := ir.Backend{Weight: 1, Status: status}
 	if ref.Weight != nil {
-		out.Weight = uint32(max(0, *ref.Weight))
+		out.Weight = uint32(min(max(0, *ref.Weight), maxWeight))
 	}
 	b, fault, reason := t.resolve(r, ref.BackendObjectReference, how)
 	if b != nil {

@@ -13,7 +13,7 @@ import (
 )
 
 // Translate returns the load balancer that the Gateway of s asks for, and the verdict on everything that has a say in it. It
-// writes to nothing in s. A Gateway that is being deleted asks for no listeners and is nobody's parent.
+// writes to nothing in s, whose Gateway has to be set. A Gateway that is being deleted asks for no listeners and is nobody's parent.
 func Translate(s *Snapshot) (*ir.LoadBalancer, *Report) {
 	t := newTranslation(s)
 	lb := &ir.LoadBalancer{Owner: owner(s), Reach: ir.ReachInternet}
