@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -100,8 +99,14 @@ func runDev(ctx context.Context, o devOptions, out, logs io.Writer) error {
 	if o.once {
 		return devOnce(ctx, o, config, out)
 	}
-	display := dev.NewDisplay(out, o.format(out))
-	config.OnState = display.Show
+	switch {
+	case o.output == "json":
+		config.Show = dev.ShowJSON(out)
+	case isTerminal(out):
+		config.Show, config.Refresh = dev.ShowLiveTree(out, colours(out)), time.Second
+	default:
+		config.Show = dev.ShowChanges(out)
+	}
 	d, err := dev.New(config)
 	if err != nil {
 		return err
@@ -109,34 +114,23 @@ func runDev(ctx context.Context, o devOptions, out, logs io.Writer) error {
 	return d.Run(ctx)
 }
 
-func (o devOptions) format(out io.Writer) dev.Format {
-	if o.output == "json" {
-		return dev.FormatJSON
-	}
-	if f, ok := out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		return dev.FormatTree
-	}
-	return dev.FormatLines
+func isTerminal(out io.Writer) bool {
+	f, ok := out.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
 }
 
 // devOnce runs until there is nothing left to do, and prints what came of it.
 func devOnce(ctx context.Context, o devOptions, config dev.Config, out io.Writer) error {
+	config.Show = dev.ShowTree(out, colours(out))
+	if o.output == "json" {
+		config.Show = dev.ShowJSON(out)
+	}
 	state, err := dev.Once(ctx, config, o.timeout)
-	if err != nil && !errors.Is(err, dev.ErrNotSettled) {
+	if err != nil {
 		return err
 	}
-	var shown error
-	if o.output == "json" {
-		shown = dev.WriteJSON(out, state)
-	} else {
-		shown = state.WriteTree(out)
+	if !state.Converged {
+		return exitError{code: 1, err: fmt.Errorf("not everything is programmed; problems: %d", len(state.Problems))}
 	}
-	switch {
-	case err != nil || shown != nil:
-		return errors.Join(err, shown)
-	case !state.Converged:
-		return exitError{code: 1, err: fmt.Errorf("not everything is programmed: %d problems", len(state.Problems))}
-	default:
-		return nil
-	}
+	return nil
 }

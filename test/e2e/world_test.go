@@ -56,7 +56,7 @@ func startWith(t *testing.T, config dev.Config, fill ...func(*world)) *world {
 		config.Pool = newPool()
 	}
 	config.Paths = []string{w.dir}
-	config.OnState = w.take
+	config.Show = func(_ context.Context, _ *dev.Dev, s dev.State) error { return w.take(s) }
 	if os.Getenv("E2E_LOG") != "" {
 		config.Log = slog.New(slog.NewTextHandler(os.Stderr, nil))
 	}
@@ -105,11 +105,7 @@ func (w *world) wait(what string, want func(dev.State) bool) dev.State {
 		select {
 		case <-next:
 		case <-over:
-			var tree strings.Builder
-			if err := s.WriteTree(&tree); err != nil {
-				w.Fatal(err)
-			}
-			w.Fatalf("waited in vain for %s; the state is settled=%v\n%s", what, s.Settled, tree.String())
+			w.Fatalf("waited in vain for %s; the state is %+v", what, s)
 		}
 	}
 }

@@ -19,6 +19,7 @@ import (
 	gwv1 "sigs.k8s.io/gateway-api/apis/v1"
 	"sigs.k8s.io/gateway-api/pkg/consts"
 
+	"github.com/cloudgate-dev/cloudgate/cmd/cloudgate/inspect"
 	"github.com/cloudgate-dev/cloudgate/fake-cloud/server"
 	"github.com/cloudgate-dev/cloudgate/pkg/cloud"
 	"github.com/cloudgate-dev/cloudgate/providers/fake"
@@ -50,8 +51,10 @@ type Config struct {
 	// Endpoint is the API of a fake cloud that runs already, in place of the embedded one.
 	Endpoint string
 	Log      *slog.Logger // nil logs nothing
-	// OnState is called with each State that differs from the one before, from one goroutine. An error ends Run.
-	OnState func(State) error
+	// Show is called with each State that differs from the one before, from one goroutine. An error ends Run.
+	Show Display
+	// Refresh is how often Show is called in any case; zero is never.
+	Refresh time.Duration
 }
 
 // Dev is a Cloudgate and its cloud.
@@ -65,6 +68,7 @@ type Dev struct {
 	watcher    *watcher
 	manager    manager.Manager
 	controller gwv1.GatewayController
+	providers  inspect.Providers
 
 	changed chan struct{}
 	mu      sync.Mutex
@@ -115,6 +119,7 @@ func (d *Dev) open() error {
 		return err
 	}
 	shutdown := time.Second
+	d.providers = inspect.Providers{provider.Name(): provider}
 	d.manager, err = d.store.Manager(manager.Options{
 		Logger:                  d.log,
 		Metrics:                 metricsserver.Options{BindAddress: "0"},

@@ -1,6 +1,8 @@
 package dev
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -8,64 +10,60 @@ import (
 	"strings"
 )
 
-// Format is how States are shown.
-type Format uint8
+// Display shows a State of d. It is called with each State, and from time to time with the one that there was.
+type Display func(ctx context.Context, d *Dev, s State) error
 
-const (
-	FormatTree  Format = iota // the whole tree, redrawn in place at every change: for a terminal
-	FormatLines               // a line for each fact that changed: for a log
-	FormatJSON                // a document for each State
-)
-
-// Display shows States, each when it differs from the one before.
-type Display struct {
-	out    io.Writer
-	format Format
-	facts  map[string]string
-	order  []string
+// ShowJSON writes each State as one document on one line.
+func ShowJSON(out io.Writer) Display {
+	return func(_ context.Context, _ *Dev, s State) error { return json.NewEncoder(out).Encode(s) }
 }
 
-// NewDisplay shows on out.
-func NewDisplay(out io.Writer, format Format) *Display {
-	return &Display{out: out, format: format, facts: map[string]string{}}
+// ShowTree draws the tree, once.
+func ShowTree(out io.Writer, colour bool) Display {
+	return func(ctx context.Context, d *Dev, s State) error { return d.WriteTree(ctx, out, s, colour) }
 }
 
-// Show shows s.
-func (d *Display) Show(s State) error {
-	switch d.format {
-	case FormatJSON:
-		return WriteJSON(d.out, s)
-	case FormatTree:
-		// Home, and clear what is below: no flicker, and nothing of the last picture is left.
-		if _, err := io.WriteString(d.out, "\x1b[H\x1b[2J"); err != nil {
+// ShowLiveTree draws the tree on a terminal, again and in place whenever it has become another.
+func ShowLiveTree(out io.Writer, colour bool) Display {
+	var last []byte
+	return func(ctx context.Context, d *Dev, s State) error {
+		var b bytes.Buffer
+		// Home, and clear what is below: nothing of the last picture is left.
+		b.WriteString("\x1b[H\x1b[2J")
+		if err := d.WriteTree(ctx, &b, s, colour); err != nil {
 			return err
 		}
-		return s.WriteTree(d.out)
-	default:
-		return d.showChanges(s)
+		fmt.Fprintf(&b, "\nFake cloud: %s   Change the files, and this changes. Ctrl-C ends.\n", d.Cloud())
+		if bytes.Equal(b.Bytes(), last) {
+			return nil
+		}
+		last = b.Bytes()
+		_, err := out.Write(last)
+		return err
 	}
 }
 
-// WriteJSON writes s as one document on one line.
-func WriteJSON(out io.Writer, s State) error { return json.NewEncoder(out).Encode(s) }
-
-func (d *Display) showChanges(s State) error {
-	var b strings.Builder
-	now := map[string]string{}
-	var order []string
-	for _, l := range s.lines() {
-		now[l.about] = l.what
-		order = append(order, l.about)
-		if was, known := d.facts[l.about]; !known || was != l.what {
-			fmt.Fprintln(&b, printable(strings.TrimSuffix(l.about+": "+l.what, ": ")))
+// ShowChanges writes a line for each fact that changed: for logs.
+func ShowChanges(out io.Writer) Display {
+	facts, order := map[string]string{}, []string(nil)
+	return func(_ context.Context, _ *Dev, s State) error {
+		var b strings.Builder
+		now := map[string]string{}
+		var seen []string
+		for _, l := range s.lines() {
+			now[l.about] = l.what
+			seen = append(seen, l.about)
+			if was, known := facts[l.about]; !known || was != l.what {
+				fmt.Fprintln(&b, printable(strings.TrimSuffix(l.about+": "+l.what, ": ")))
+			}
 		}
-	}
-	for _, about := range d.order {
-		if _, still := now[about]; !still {
-			fmt.Fprintf(&b, "%s: gone\n", printable(about))
+		for _, about := range order {
+			if _, still := now[about]; !still {
+				fmt.Fprintf(&b, "%s: gone\n", printable(about))
+			}
 		}
+		facts, order = now, slices.Clip(seen)
+		_, err := io.WriteString(out, b.String())
+		return err
 	}
-	d.facts, d.order = now, slices.Clip(order)
-	_, err := io.WriteString(d.out, b.String())
-	return err
 }

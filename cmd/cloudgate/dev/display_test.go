@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/cloudgate-dev/cloudgate/pkg/tree"
 )
 
 func sample() State {
@@ -20,7 +22,7 @@ func sample() State {
 			},
 		}},
 		Routes: []Route{
-			{Kind: "HTTPRoute", Namespace: "default", Name: "lost", Parents: []Parent{{Kind: "Gateway", Namespace: "default", Name: "other", Problems: []string{"there is no such Gateway"}}}},
+			{Kind: "HTTPRoute", Namespace: "default", Name: "lost", Parents: []Parent{{Kind: "Gateway", Namespace: "default", Name: "other", Lost: true, Problems: []string{"there is no such Gateway"}}}},
 			{Kind: "HTTPRoute", Namespace: "default", Name: "app", Hostnames: []string{"app.example.com"},
 				Parents: []Parent{{Kind: "Gateway", Namespace: "default", Name: "web", Section: "http", Accepted: true, Resolved: true}}},
 		},
@@ -30,21 +32,21 @@ func sample() State {
 	return s
 }
 
-func TestTree(t *testing.T) {
-	const want = `Gateway default/web  (fake)  127.64.0.1
-├─ listener http  HTTP 80 at 127.64.0.1:8080 (port 80 cannot be bound here) 1 route
-├─ listener https  HTTPS 443 *.example.com 0 routes
-│  └─ ✗ ResolvedRefs=False, InvalidCertificateRef: no Secret
-└─ HTTPRoute default/app  app.example.com
-HTTPRoute default/lost
-└─ ✗ there is no such Gateway
-✗ a.yaml:3: not a manifest ·[31m
-`
-	var got strings.Builder
-	if err := sample().WriteTree(&got); err != nil {
-		t.Fatal(err)
+func TestWhatNoTreeShows(t *testing.T) {
+	want := []string{"a.yaml:3: not a manifest \x1b[31m", "HTTPRoute default/lost on Gateway default/other: there is no such Gateway"}
+	if diff := cmp.Diff(want, sample().outside(map[string]bool{"default/web": true})); diff != "" {
+		t.Error(diff)
 	}
-	if diff := cmp.Diff(want, got.String()); diff != "" {
+}
+
+func TestListenersSayWhereTheyAnswer(t *testing.T) {
+	item := tree.Item{Kind: "Gateway", Name: "default/web", Items: []tree.Item{
+		{Kind: "listener", Name: "http", Summary: "HTTP on port 80"}, {Kind: "listener", Name: "https", Summary: "HTTPS on port 443"},
+	}}
+	sample().locate(&item)
+	got := []string{item.Items[0].Summary, item.Items[1].Summary}
+	want := []string{"HTTP on port 80  at 127.64.0.1:8080 (port 80 cannot be bound here)", "HTTPS on port 443"}
+	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -68,13 +70,13 @@ func TestConvergedMeansNothingIsWrong(t *testing.T) {
 
 func TestLinesShowWhatChanged(t *testing.T) {
 	var out bytes.Buffer
-	d := NewDisplay(&out, FormatLines)
+	show := ShowChanges(&out)
 	s := sample()
-	if err := d.Show(s); err != nil {
+	if err := show(t.Context(), nil, s); err != nil {
 		t.Fatal(err)
 	}
 	out.Reset()
-	if err := d.Show(s); err != nil {
+	if err := show(t.Context(), nil, s); err != nil {
 		t.Fatal(err)
 	}
 	if out.Len() != 0 {
@@ -83,7 +85,7 @@ func TestLinesShowWhatChanged(t *testing.T) {
 	s = sample() // of its own, to be changed
 	s.Gateways[0].Listeners = s.Gateways[0].Listeners[:1]
 	s.Gateways[0].Addresses = []string{"127.64.0.2"}
-	if err := d.Show(s); err != nil {
+	if err := show(t.Context(), nil, s); err != nil {
 		t.Fatal(err)
 	}
 	const want = "Gateway default/web: programmed at 127.64.0.2\nGateway default/web listener https: gone\n"
@@ -94,7 +96,7 @@ func TestLinesShowWhatChanged(t *testing.T) {
 
 func TestJSONIsOneDocumentALine(t *testing.T) {
 	var out bytes.Buffer
-	if err := WriteJSON(&out, sample()); err != nil {
+	if err := ShowJSON(&out)(t.Context(), nil, sample()); err != nil {
 		t.Fatal(err)
 	}
 	if lines := strings.Count(out.String(), "\n"); lines != 1 {

@@ -24,8 +24,15 @@ func (d *Dev) followStates(ctx context.Context) error {
 			return err
 		}
 	}
+	var refresh <-chan time.Time
+	if d.cfg.Refresh > 0 {
+		ticker := time.NewTicker(d.cfg.Refresh)
+		defer ticker.Stop()
+		refresh = ticker.C
+	}
 	at := newEndpoints(d.url, "")
 	var last *State
+	refreshing := false
 	for {
 		s, err := observe(ctx, d.store.Client(), d.controller, at)
 		if err != nil {
@@ -33,9 +40,9 @@ func (d *Dev) followStates(ctx context.Context) error {
 		}
 		s.Cloud = d.url
 		d.addFiles(&s)
-		if last == nil || !reflect.DeepEqual(*last, s) {
-			if err := d.cfg.OnState(s); err != nil {
-				return err
+		if refreshing || last == nil || !reflect.DeepEqual(*last, s) {
+			if err := d.cfg.Show(ctx, d, s); err != nil {
+				return endOf(ctx, err)
 			}
 			last = &s
 		}
@@ -43,6 +50,9 @@ func (d *Dev) followStates(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-d.changed:
+			refreshing = false
+		case <-refresh:
+			refreshing = true
 		}
 		select {
 		case <-ctx.Done():

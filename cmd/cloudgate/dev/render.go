@@ -1,12 +1,18 @@
 package dev
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/netip"
 	"slices"
 	"strings"
 	"unicode"
+
+	"github.com/cloudgate-dev/cloudgate/cmd/cloudgate/inspect"
+	"github.com/cloudgate-dev/cloudgate/pkg/cloud"
+	"github.com/cloudgate-dev/cloudgate/pkg/translate"
+	"github.com/cloudgate-dev/cloudgate/pkg/tree"
 )
 
 // summary says in a few words what a listener is and where it answers.
@@ -15,11 +21,8 @@ func (l Listener) summary() string {
 	if l.Hostname != "" {
 		words = append(words, l.Hostname)
 	}
-	if l.Endpoint != "" {
-		words = append(words, "at "+l.Endpoint)
-		if at, err := netip.ParseAddrPort(l.Endpoint); err == nil && int32(at.Port()) != l.Port {
-			words = append(words, fmt.Sprintf("(port %d cannot be bound here)", l.Port))
-		}
+	if at := l.answers(); at != "" {
+		words = append(words, at)
 	}
 	routes := "routes"
 	if l.AttachedRoutes == 1 {
@@ -28,60 +31,103 @@ func (l Listener) summary() string {
 	return strings.Join(append(words, fmt.Sprintf("%d %s", l.AttachedRoutes, routes)), " ")
 }
 
-// node is one line of a tree and what hangs on it.
-type node struct {
-	text     string
-	children []node
+// answers says where a listener answers, and why there.
+func (l Listener) answers() string {
+	if l.Endpoint == "" {
+		return ""
+	}
+	if at, err := netip.ParseAddrPort(l.Endpoint); err == nil && int32(at.Port()) != l.Port {
+		return fmt.Sprintf("at %s (port %d cannot be bound here)", l.Endpoint, l.Port)
+	}
+	return "at " + l.Endpoint
 }
 
-func (n *node) add(children ...node) { n.children = append(n.children, children...) }
-
-func wrong(problems []string) []node {
-	nodes := make([]node, len(problems))
-	for i, p := range problems {
-		nodes[i] = node{text: "✗ " + p}
+// WriteTree draws the Gateways as `cloudgate status` does, down to the health of each target, with where each listener answers, and
+// what else is wrong in s.
+func (d *Dev) WriteTree(ctx context.Context, w io.Writer, s State, colour bool) error {
+	scene, err := inspect.FromCluster(ctx, d.store.Client(), cluster, d.providers)
+	if err != nil {
+		return err
 	}
-	return nodes
-}
-
-// WriteTree draws s.
-func (s State) WriteTree(w io.Writer) error {
-	var roots []node
-	for _, g := range s.Gateways {
-		roots = append(roots, s.gatewayNode(g))
-	}
-	for _, r := range s.Routes {
-		if !slices.ContainsFunc(s.Gateways, func(g Gateway) bool { return len(r.parentsOf(g)) > 0 }) {
-			roots = append(roots, r.node(r.Parents))
+	trees, err := inspect.Trees(ctx, scene, func(ctx context.Context, snapshot *translate.Snapshot) ([]cloud.TargetHealth, error) {
+		health, err := d.providers.Health(ctx, snapshot)
+		if err != nil {
+			return nil, nil //nolint:nilerr // the tree is worth having without, and a cloud that is down is said in the statuses
 		}
+		return health, nil
+	})
+	if err != nil {
+		return err
 	}
-	for _, p := range s.Files {
-		roots = append(roots, node{text: "✗ " + p})
-	}
-	for _, w := range s.Warnings {
-		roots = append(roots, node{text: w})
-	}
-	if len(roots) == 0 {
-		roots = []node{{text: "No Gateway yet."}}
+	drawn := map[string]bool{}
+	for i := range trees {
+		s.locate(&trees[i])
+		drawn[trees[i].Name] = true
 	}
 	var b strings.Builder
-	for _, root := range roots {
-		fmt.Fprintln(&b, printable(root.text))
-		draw(&b, root.children, "")
+	if len(trees) > 0 {
+		if err := inspect.WriteTrees(&b, trees, "text", colour); err != nil {
+			return err
+		}
 	}
-	_, err := io.WriteString(w, b.String())
+	for _, problem := range s.outside(drawn) {
+		fmt.Fprintf(&b, "✗ %s\n", printable(problem))
+	}
+	for _, warning := range s.Warnings {
+		fmt.Fprintln(&b, printable(warning))
+	}
+	if b.Len() == 0 {
+		b.WriteString("There is no Gateway yet.\n")
+	}
+	_, err = io.WriteString(w, b.String())
 	return err
 }
 
-func draw(b *strings.Builder, nodes []node, indent string) {
-	for i, n := range nodes {
-		branch, next := "├─ ", "│  "
-		if i == len(nodes)-1 {
-			branch, next = "└─ ", "   "
-		}
-		fmt.Fprintf(b, "%s%s%s\n", indent, branch, printable(n.text))
-		draw(b, n.children, indent+next)
+// locate writes into the tree of a Gateway where its listeners answer.
+func (s State) locate(gateway *tree.Item) {
+	i := slices.IndexFunc(s.Gateways, func(g Gateway) bool { return g.Namespace+"/"+g.Name == gateway.Name })
+	if i < 0 {
+		return
 	}
+	for _, l := range s.Gateways[i].Listeners {
+		for n := range gateway.Items {
+			item := &gateway.Items[n]
+			switch {
+			case item.Kind == "ListenerSet" && item.Name == l.Set:
+				locateIn(item.Items, l)
+			case l.Set == "":
+				locateIn(gateway.Items[n:n+1], l)
+			}
+		}
+	}
+}
+
+func locateIn(items []tree.Item, l Listener) {
+	for i := range items {
+		if items[i].Kind == "listener" && items[i].Name == l.Name {
+			items[i].Summary = strings.TrimSpace(items[i].Summary + "  " + l.answers())
+		}
+	}
+}
+
+// outside returns the problems that no tree of a Gateway that is drawn can show.
+func (s State) outside(drawn map[string]bool) []string {
+	problems := slices.Clone(s.Files)
+	for _, g := range s.Gateways {
+		for _, p := range g.Problems {
+			if !drawn[g.Namespace+"/"+g.Name] {
+				problems = append(problems, g.id()+": "+p)
+			}
+		}
+	}
+	for _, r := range s.Routes {
+		for _, parent := range r.Parents {
+			if parent.Lost {
+				problems = append(problems, r.id()+" on "+parent.id()+": "+strings.Join(parent.Problems, "; "))
+			}
+		}
+	}
+	return problems
 }
 
 // printable keeps what a file says from steering the terminal.
@@ -92,53 +138,4 @@ func printable(s string) string {
 		}
 		return '·'
 	}, s)
-}
-
-func (s State) gatewayNode(g Gateway) node {
-	state := "not programmed"
-	if g.Programmed {
-		state = strings.Join(g.Addresses, ", ")
-	}
-	root := node{text: fmt.Sprintf("%s  (%s)  %s", g.id(), g.Class, state)}
-	root.add(wrong(g.Problems)...)
-	for _, l := range g.Listeners {
-		name := "listener " + l.Name
-		if l.Set != "" {
-			name += " of ListenerSet " + l.Set
-		}
-		root.add(node{text: name + "  " + l.summary(), children: wrong(l.Problems)})
-	}
-	for _, r := range s.Routes {
-		if parents := r.parentsOf(g); len(parents) > 0 {
-			root.add(r.node(parents))
-		}
-	}
-	return root
-}
-
-// parentsOf returns the parents of r that are g or a ListenerSet of g.
-func (r Route) parentsOf(g Gateway) []Parent {
-	var found []Parent
-	for _, p := range r.Parents {
-		direct := p.Kind == "Gateway" && p.Namespace == g.Namespace && p.Name == g.Name
-		set := p.Kind == "ListenerSet" && slices.ContainsFunc(g.Listeners, func(l Listener) bool { return l.Set == p.Namespace+"/"+p.Name })
-		if direct || set {
-			found = append(found, p)
-		}
-	}
-	return found
-}
-
-func (r Route) node(parents []Parent) node {
-	n := node{text: strings.TrimSpace(r.id() + "  " + strings.Join(r.Hostnames, ", "))}
-	for _, p := range parents {
-		where := ""
-		if p.Section != "" {
-			where = "on " + p.Section + ": "
-		}
-		for _, problem := range p.Problems {
-			n.add(node{text: "✗ " + where + problem})
-		}
-	}
-	return n
 }

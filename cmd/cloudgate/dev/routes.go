@@ -89,7 +89,7 @@ func (o *observer) parent(r anyRoute, ref gwv1.ParentReference) Parent {
 	}
 	switch ours, exists := o.parentKnown(p.Kind, key); {
 	case !exists:
-		p.Problems = []string{"there is no such " + p.Kind}
+		p.Lost, p.Problems = true, []string{"there is no such " + p.Kind}
 		return p
 	case !ours:
 		return p

@@ -66,6 +66,7 @@ type Parent struct {
 	Section   string   `json:"section,omitempty"`
 	Accepted  bool     `json:"accepted"`
 	Resolved  bool     `json:"resolvedRefs"`
+	Lost      bool     `json:"lost,omitempty"` // there is no such parent
 	Problems  []string `json:"problems,omitempty"`
 }
 
@@ -116,6 +117,9 @@ type line struct{ about, what string }
 // lines flattens s, so that two States can be compared fact by fact.
 func (s State) lines() []line {
 	var all []line
+	if s.Cloud != "" {
+		all = append(all, line{"fake cloud", s.Cloud})
+	}
 	for _, f := range s.Files {
 		all = append(all, line{f, "the objects it had before are kept"})
 	}
