@@ -63,7 +63,7 @@ type body interface {
 	// next returns the bytes that come next, which are valid until the next call. It waits until there are some, and returns io.EOF after
 	// the last, never together with bytes. When the other side is at fault the error is an h1.Error, which has the status to answer.
 	next() ([]byte, error)
-	// buffered is how many bytes next would return at least without waiting.
+	// buffered is how many bytes next would return without waiting; more than 0 too where it would say without waiting that the body has ended.
 	buffered() int
 	// trailers are the fields after the body; valid after io.EOF.
 	trailers() []h1.Field

@@ -228,7 +228,9 @@ func (d *reader) buffered() int {
 		return 0
 	case bodySized:
 		return int(min(int64(n), d.left))
-	case bodyChunked, bodyToEnd:
+	case bodyChunked:
+		return d.chunk.Ready(d.area[d.r:d.e])
+	case bodyToEnd:
 		return n
 	}
 	return 0

@@ -78,6 +78,17 @@ func (c *Chunked) Next(b []byte) (data []byte, consumed int, err error) {
 	}
 }
 
+// Ready returns how many bytes of the body Next would return from b. It is 1 where Next would find the end or an error, and so not have to wait for more bytes
+// either.
+func (c *Chunked) Ready(b []byte) int {
+	try := *c
+	data, _, err := try.Next(b)
+	if len(data) == 0 && (err != nil || try.Done()) {
+		return 1
+	}
+	return len(data)
+}
+
 // size decodes a chunk's line and returns its length, 0 when it is not whole.
 func (c *Chunked) size(b []byte) (int, error) {
 	var n uint64
