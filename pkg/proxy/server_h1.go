@@ -82,14 +82,18 @@ type h1Exchange struct {
 // outRoom has room for a head and all that comes in one buffer with an endpoint's response.
 const outRoom = 20 << 10
 
-var h1Exchanges = sync.Pool{New: func() any { return &h1Exchange{buf: make([]byte, 0, outRoom)} }}
+// h1Exchanges are reset when they are put here.
+var h1Exchanges = sync.Pool{New: func() any {
+	x := &h1Exchange{buf: make([]byte, 0, outRoom)}
+	x.exchange.reset()
+	return x
+}}
 
 func newH1Exchange(c *h1Conn) *h1Exchange {
 	x, _ := h1Exchanges.Get().(*h1Exchange)
 	x.conn = c
 	x.engine, x.client, x.w = c.listener.engine, &c.session.client, x
-	x.holder = &c.session.holder
-	x.exchange.reset()
+	x.holder, x.body = &c.session.holder, noBody{}
 	x.buf, x.last, x.responded, x.dead, x.switched = x.buf[:0], false, false, false, false
 	return x
 }

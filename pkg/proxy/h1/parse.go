@@ -2,7 +2,9 @@ package h1
 
 import (
 	"bytes"
+	"encoding/binary"
 	"strings"
+	"unsafe"
 )
 
 // Limits bound a head.
@@ -58,10 +60,7 @@ func parseFields(fields []Field, s string, limits Limits) ([]Field, error) {
 			return fields, fieldError(s, colon)
 		}
 		// The value: up to the line's end.
-		end := colon + 1
-		for end < len(s) && valueByte[s[end]] {
-			end++
-		}
+		end := valueEnd(s, colon+1)
 		if end+1 >= len(s) || s[end] != '\r' || s[end+1] != '\n' {
 			if end < len(s) && (s[end] == '\r' || s[end] == '\n') {
 				return fields, ErrLineEnd
@@ -75,6 +74,35 @@ func parseFields(fields []Field, s string, limits Limits) ([]Field, error) {
 		fields = append(fields, Field{Name: name, Value: trim(s[colon+1 : end]), ID: Identify(name)})
 		s = s[end+2:]
 	}
+}
+
+// valueEnd returns the index of the first byte of s from i on that may not be in a field's value, or len(s). It looks at eight bytes at a time: values are
+// most of a head.
+func valueEnd(s string, i int) int {
+	const (
+		ones   = 0x0101010101010101
+		highs  = 0x8080808080808080
+		spaces = ones * ' '
+		dels   = ones * 0x7f
+	)
+	b := unsafe.Slice(unsafe.StringData(s), len(s))
+	for ; i+8 <= len(b); i += 8 {
+		w := binary.LittleEndian.Uint64(b[i:])
+		// The high bit of each byte that is below a space, or DEL. Borrows make it too eager, never too lax.
+		del := w ^ dels
+		if ((w-spaces)&^w|(del-ones)&^del)&highs == 0 {
+			continue
+		}
+		for n := range 8 {
+			if !valueByte[b[i+n]] {
+				return i + n
+			}
+		}
+	}
+	for i < len(b) && valueByte[b[i]] {
+		i++
+	}
+	return i
 }
 
 // fieldError says what is wrong with a line that does not begin with a name and a colon.

@@ -163,3 +163,39 @@ func TestQuery(t *testing.T) {
 		}
 	}
 }
+
+func TestValueEnd(t *testing.T) {
+	// Every byte at every place of a word, among bytes that could borrow from or for it.
+	for _, around := range []byte{'a', ' ', '\t', 0x80, 0xff, '~', '!'} {
+		for c := range 256 {
+			for at := range 20 {
+				b := make([]byte, 20)
+				for i := range b {
+					b[i] = around
+				}
+				b[at] = byte(c)
+				want := len(b)
+				if !valueByte[c] {
+					want = at
+				}
+				if got := valueEnd(string(b), 0); got != want {
+					t.Fatalf("%q: want %d, got %d", b, want, got)
+				}
+			}
+		}
+	}
+}
+
+func BenchmarkParse(b *testing.B) {
+	raw := []byte("GET /get?q=1 HTTP/1.1\r\nHost: www.example.com\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko)\r\n" +
+		"Accept: */*\r\nAccept-Encoding: gzip, deflate, br\r\nAccept-Language: en\r\n" +
+		"Authorization: Bearer 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\r\n\r\n")
+	var r Request
+	b.ReportAllocs()
+	for b.Loop() {
+		r.Reset()
+		if err := r.Parse(raw, Limits{MaxLine: 1 << 14, MaxFields: 100}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
