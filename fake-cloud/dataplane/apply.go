@@ -106,7 +106,7 @@ func listenErrors(err error) []*proxy.ListenError {
 	if err == nil {
 		return nil
 	}
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // errors.As would find the first only
+	if joined, ok := err.(interface{ Unwrap() []error }); ok { // errors.As would find the first only
 		var all []*proxy.ListenError
 		for _, e := range joined.Unwrap() {
 			all = append(all, listenErrors(e)...)
