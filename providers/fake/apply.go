@@ -212,9 +212,7 @@ func (a *applier) delete(ctx context.Context, got graph.Node) (graph.Node, error
 	if err != nil {
 		return graph.Node{}, err
 	}
-	got.Deleting = true
-	got.Pending = goingAway
-	return got, nil
+	return leaving(got), nil
 }
 
 // read decodes the cloud's answer about want.

@@ -117,23 +117,33 @@ func (m meta) node(kind graph.Kind) graph.ID {
 
 func (m meta) marked() Marked { return Marked{Labels: m.Labels, name: m.Name, etag: m.ETag} }
 
-// goingAway is Node.Pending of what is being deleted.
-const goingAway = "is being deleted"
-
 // fill sets what all observed nodes have.
 func (m meta) fill(n graph.Node) graph.Node {
 	n.External = m.ID
 	switch m.State {
 	case stateProvisioning:
-		n.Pending = "is being created"
+		n.Pending = inWords(n.ID) + " is being created"
 	case stateUpdating:
-		n.Pending = "is being changed"
+		n.Pending = inWords(n.ID) + " is being changed"
 	case stateDeleting:
-		n.Pending, n.Deleting = goingAway, true
+		return leaving(n)
 	case stateFailed:
-		n.Pending = "failed: " + cleanMessage(m.StateReason)
+		n.Pending = inWords(n.ID) + " does not work: " + cleanMessage(m.StateReason)
 	}
 	return n
+}
+
+// leaving marks what the cloud is deleting.
+func leaving(n graph.Node) graph.Node {
+	n.Pending, n.Deleting = inWords(n.ID)+" is being deleted", true
+	return n
+}
+
+func inWords(id graph.ID) string {
+	if id.Kind == KindLoadBalancer {
+		return "load balancer " + id.Name
+	}
+	return string(id.Kind) + " " + id.Name
 }
 
 func (a loadBalancerAnswer) observed() graph.Node {
