@@ -10,6 +10,8 @@ RACE          ?= $(if $(CC_FOUND),-race)
 PARALLEL      ?= 2
 TEST_TIMEOUT  ?= 20m
 FUZZTIME      ?= 20s
+# What the end-to-end tests measured goes here, and is printed after them.
+MEASURED      := $(abspath $(CACHE))/measured.txt
 
 # Pinned by its own go.mod, and rebuilt when that changes.
 GOLANGCI_LINT := $(CACHE)/golangci-lint-$(shell cksum < tools/golangci-lint/go.sum | cut -d' ' -f1)
@@ -39,7 +41,9 @@ ifeq ($(RACE),)
 	@if [ -n "$(CI)" ]; then echo "The race detector needs a C compiler: apt-get install gcc libc6-dev"; exit 1; fi
 	@echo "No C compiler found: the tests run WITHOUT the race detector. To have it: apt-get install gcc libc6-dev"
 endif
-	$(GO) test $(RACE) -shuffle=on -p $(PARALLEL) -timeout $(TEST_TIMEOUT) $(TESTFLAGS) $(if $(PKG),$(PKG),./...)
+	@mkdir -p $(CACHE)
+	E2E_MEASURED=$(MEASURED) $(GO) test $(RACE) -shuffle=on -p $(PARALLEL) -timeout $(TEST_TIMEOUT) $(TESTFLAGS) $(if $(PKG),$(PKG),./...)
+	@if [ -s $(MEASURED) ]; then echo "What the stories of test/e2e measured:"; sed 's/^/  /' $(MEASURED); fi
 
 .PHONY: lint
 lint: $(GOLANGCI_LINT) ## Run golangci-lint, pinned in tools/golangci-lint

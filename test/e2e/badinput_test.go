@@ -9,8 +9,8 @@ import (
 	"github.com/cloudgate-dev/cloudgate/cmd/cloudgate/dev"
 )
 
-// badRoute is a route on Gateway web with a part that replaces or follows the usual.
-func badRoute(name, parent, hostname, rules string) string {
+// httpRoute is a route with one parent, one hostname and the rules.
+func httpRoute(name, parent, hostname, rules string) string {
 	return fmt.Sprintf(`apiVersion: gateway.networking.k8s.io/v1
 kind: HTTPRoute
 metadata: {name: %s}
@@ -28,7 +28,7 @@ const toApp = "  - backendRefs: [{name: app, port: 80}]\n"
 func TestInvalidManifestsSayWhyAndCostNothingElse(t *testing.T) {
 	w := start(t, func(w *world) {
 		w.write("gateway.yaml", gatewayOf80("web"))
-		w.write("app.yaml", service("app")+"---\n"+badRoute("good", "{name: web}", "good.example.com", toApp))
+		w.write("app.yaml", service("app")+"---\n"+httpRoute("good", "{name: web}", "good.example.com", toApp))
 		w.serve("app", "app-1")
 	})
 	v := visit(t, w.programmed("web", 1), nil)
@@ -38,25 +38,25 @@ func TestInvalidManifestsSayWhyAndCostNothingElse(t *testing.T) {
 		manifest string
 		want     []string // all in one problem
 	}{
-		{"missing Service", badRoute("bad", "{name: web}", "bad.example.com", "  - backendRefs: [{name: nobody, port: 80}]\n"),
+		{"missing Service", httpRoute("bad", "{name: web}", "bad.example.com", "  - backendRefs: [{name: nobody, port: 80}]\n"),
 			[]string{"HTTPRoute default/bad", "ResolvedRefs=False", "BackendNotFound", "default/nobody"}},
-		{"missing port of a Service", badRoute("bad", "{name: web}", "bad.example.com", "  - backendRefs: [{name: app, port: 81}]\n"),
+		{"missing port of a Service", httpRoute("bad", "{name: web}", "bad.example.com", "  - backendRefs: [{name: app, port: 81}]\n"),
 			[]string{"HTTPRoute default/bad", "ResolvedRefs=False", "81"}},
-		{"backend of an unknown kind", badRoute("bad", "{name: web}", "bad.example.com", "  - backendRefs: [{group: example.com, kind: Bucket, name: app}]\n"),
+		{"backend of an unknown kind", httpRoute("bad", "{name: web}", "bad.example.com", "  - backendRefs: [{group: example.com, kind: Bucket, name: app}]\n"),
 			[]string{"HTTPRoute default/bad", "ResolvedRefs=False", "InvalidKind"}},
-		{"backend of another namespace", badRoute("bad", "{name: web}", "bad.example.com", "  - backendRefs: [{name: app, namespace: other, port: 80}]\n"),
+		{"backend of another namespace", httpRoute("bad", "{name: web}", "bad.example.com", "  - backendRefs: [{name: app, namespace: other, port: 80}]\n"),
 			[]string{"HTTPRoute default/bad", "ResolvedRefs=False", "RefNotPermitted"}},
-		{"section that does not exist", badRoute("bad", "{name: web, sectionName: nowhere}", "bad.example.com", toApp),
+		{"section that does not exist", httpRoute("bad", "{name: web, sectionName: nowhere}", "bad.example.com", toApp),
 			[]string{"HTTPRoute default/bad", "Accepted=False", "NoMatchingParent"}},
-		{"port that no listener has", badRoute("bad", "{name: web, port: 81}", "bad.example.com", toApp),
+		{"port that no listener has", httpRoute("bad", "{name: web, port: 81}", "bad.example.com", toApp),
 			[]string{"HTTPRoute default/bad", "Accepted=False", "NoMatchingParent"}},
-		{"parent that does not exist", badRoute("bad", "{name: lost}", "bad.example.com", toApp),
+		{"parent that does not exist", httpRoute("bad", "{name: lost}", "bad.example.com", toApp),
 			[]string{"HTTPRoute default/bad", "no such Gateway"}},
-		{"expression that does not compile", badRoute("bad", "{name: web}", "bad.example.com",
+		{"expression that does not compile", httpRoute("bad", "{name: web}", "bad.example.com",
 			"  - matches: [{path: {type: RegularExpression, value: \"/a(\"}}]\n    backendRefs: [{name: app, port: 80}]\n"),
 			[]string{"HTTPRoute default/bad", "UnsupportedValue"}},
 		{"route of a kind that the listener does not take", strings.NewReplacer("HTTPRoute", "TCPRoute", "  hostnames: [bad.example.com]\n", "").Replace(
-			badRoute("bad", "{name: web}", "bad.example.com", toApp)),
+			httpRoute("bad", "{name: web}", "bad.example.com", toApp)),
 			[]string{"TCPRoute default/bad", "Accepted=False", "NotAllowedByListeners"}},
 		{"class that does not exist", strings.Replace(gatewayOf80("bad"), "gatewayClassName: fake", "gatewayClassName: gold", 1),
 			[]string{"Gateway default/bad", `no GatewayClass "gold"`}},
@@ -95,7 +95,7 @@ func TestInvalidManifestsSayWhyAndCostNothingElse(t *testing.T) {
 func TestMissingBackendAnswers500(t *testing.T) {
 	w := start(t, func(w *world) {
 		w.write("gateway.yaml", gatewayOf80("web"))
-		w.write("app.yaml", service("app")+"---\n"+badRoute("half", "{name: web}", "half.example.com",
+		w.write("app.yaml", service("app")+"---\n"+httpRoute("half", "{name: web}", "half.example.com",
 			"  - backendRefs: [{name: app, port: 80, weight: 1}, {name: nobody, port: 80, weight: 1}]\n"))
 		w.serve("app", "app-1")
 	})
@@ -129,7 +129,7 @@ func TestBadCertificateCostsItsListenerOnly(t *testing.T) {
     hostname: bad.example.com
     tls: {certificateRefs: [{name: bad}]}
 `)
-		w.write("app.yaml", service("app")+"---\n"+badRoute("app", "{name: web}", "good.example.com", toApp))
+		w.write("app.yaml", service("app")+"---\n"+httpRoute("app", "{name: web}", "good.example.com", toApp))
 		w.serve("app", "app-1")
 		w.secret("good", "default", good)
 		w.write("secret-bad.yaml", "apiVersion: v1\nkind: Secret\nmetadata: {name: bad}\ntype: kubernetes.io/tls\nstringData: {tls.crt: nonsense, tls.key: nonsense}\n")
