@@ -51,7 +51,7 @@ func (x *exchange) prepare(f *forwardState) {
 // hostEdit follows a filter that sets Host, which is not sent as a field.
 func (x *exchange) hostEdit(set []h1.Field) {
 	for i := range set {
-		if set[i].ID == h1.Host {
+		if set[i].ID == h1.Host && h1.ValidAuthority(set[i].Value) {
 			x.req.Authority = set[i].Value
 		}
 	}

@@ -118,6 +118,10 @@ func TestStatuses(t *testing.T) {
 		"/backend":  &Forward{Backends: []Backend{{Weight: 1, Pool: "slow"}}, BackendTimeout: 50 * time.Millisecond},
 		"/draining": to("draining"),
 		"/tcp":      to("tcp"),
+		"/split":    &Forward{Backends: to("ok").Backends, RewritePath: &PathEdit{Value: "/ HTTP/1.1\r\nX: y"}},
+		"/host":     &Forward{Backends: to("ok").Backends, RewriteHost: "a\r\nX: y"},
+		"/location": &Redirect{Hostname: "a\r\nX: y"},
+		"/nil":      nil,
 	}
 	draining := poolOf(slow)
 	draining.Endpoints[0].Draining = true
@@ -128,6 +132,7 @@ func TestStatuses(t *testing.T) {
 	for path, want := range map[string]int{
 		"/nothing": 404, "/invalid": 500, "/teapot": 418, "/weight": 500, "/none": 500, "/missing": 500, "/empty": 503, "/dead": 503, "/garbage": 502,
 		"/request": 504, "/backend": 504, "/draining": 503, "/tcp": 500,
+		"/split": 500, "/host": 500, "/location": 500, "/nil": 500,
 	} {
 		if got, _ := get(t, "http://"+address+path); got != want {
 			t.Errorf("%s: want %d, got %d", path, want, got)

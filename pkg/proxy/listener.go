@@ -122,12 +122,8 @@ func (l *listener) start() {
 func (l *listener) accept() {
 	var pause time.Duration
 	for {
-		if !l.engine.slots.take(l.closing) {
-			return
-		}
 		tcp, err := l.tcp.AcceptTCP()
 		if err != nil {
-			l.engine.slots.give()
 			if errors.Is(err, net.ErrClosed) {
 				return
 			}
@@ -138,6 +134,10 @@ func (l *listener) accept() {
 			continue
 		}
 		pause = 0
+		if !l.engine.slots.take(l.closing) {
+			_ = tcp.Close() // Nothing was said on it.
+			return
+		}
 		l.engine.running.Add(1)
 		go l.serve(tcp)
 	}

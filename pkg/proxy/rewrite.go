@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"net/http"
+	"net/netip"
 	"strconv"
 	"strings"
 
@@ -63,6 +64,10 @@ func (x *exchange) location(a *Redirect) string {
 	host := a.Hostname
 	if host == "" {
 		host = x.req.Hostname
+	}
+	if host == "" { // HTTP/1.0.
+		host = netip.AddrPortFrom(x.client.local.Addr(), 80).String()
+		host = strings.TrimSuffix(host, ":80")
 	}
 	port := ""
 	switch {

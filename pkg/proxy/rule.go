@@ -15,6 +15,7 @@ type routeState struct {
 	used     atomic.Int64  // coarse time
 	forward  *forwardState // of a *Forward
 	response edit          // of any Action
+	broken   string        // why the rule cannot be followed: it is answered with 500
 }
 
 // forwardState is a Forward made ready.
@@ -146,6 +147,7 @@ func newRouteState(rule *Rule, logf func(string, ...any)) *routeState {
 	}
 	switch a := rule.Action.(type) {
 	case *Forward:
+		s.broken = unsendable(a.RewriteHost, a.RewritePath)
 		s.response = newEdit(&a.ResponseHeaders, refused)
 		f := &forwardState{cfg: a, request: newEdit(&a.RequestHeaders, refused)}
 		var sum uint64
@@ -157,11 +159,31 @@ func newRouteState(rule *Rule, logf func(string, ...any)) *routeState {
 		}
 		s.forward = f
 	case *Redirect:
+		s.broken = unsendable(a.Hostname, a.Path)
+		if !h1.ValidScheme(a.Scheme) {
+			s.broken = "the scheme is not one"
+		}
 		s.response = newEdit(&a.ResponseHeaders, refused)
 	case *Respond:
 		s.response = newEdit(&a.ResponseHeaders, refused)
 	default:
-		logf("rule %q: unknown action %s", rule.Name, fmt.Sprintf("%T", rule.Action))
+		s.broken = fmt.Sprintf("no action is called %T", rule.Action)
+	}
+	if s.broken != "" {
+		logf("rule %q: %s; it answers 500", rule.Name, s.broken)
 	}
 	return s
+}
+
+// unsendable says why host and path cannot be written into a request or a URL; "" when they can. Whoever writes a rule must not be able to
+// write another request with it.
+func unsendable(host string, path *PathEdit) string {
+	var r h1.Request
+	switch {
+	case host != "" && !r.SetAuthority(host):
+		return "the hostname is not one"
+	case path != nil && !h1.ValidPath(path.Value):
+		return "the path is not one"
+	}
+	return ""
 }

@@ -50,6 +50,10 @@ func (x *exchange) act() {
 		x.prefix = found.Match.Path.Value
 	}
 	x.route = x.engine.routeFor(found.Value)
+	if x.route.broken != "" {
+		x.answer(http.StatusInternalServerError, x.route.broken)
+		return
+	}
 	switch a := found.Value.Action.(type) {
 	case *Forward:
 		x.forward()

@@ -58,6 +58,9 @@ func (t *h1Transport) try(x *exchange) outcome {
 			}
 		}
 		if len(out) == 0 {
+			if x.req.Authority == "" { // From HTTP/1.0.
+				x.req.Authority = t.endpoint.hostname()
+			}
 			out = x.req.AppendRequest(b[:0])
 			if x.req.Length > 0 && int64(x.body.buffered()) >= x.req.Length {
 				out = x.appendBody(out)

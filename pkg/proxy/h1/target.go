@@ -192,3 +192,32 @@ func (r *Request) decodeUnreserved(path string) (string, bool) {
 	}
 	return view(r.arena[mark:]), true
 }
+
+// ValidAuthority reports whether s is a host with or without a port, as SetAuthority takes it.
+func ValidAuthority(s string) bool {
+	_, _, ok := splitAuthority(s)
+	return ok
+}
+
+// ValidPath reports whether s may be put in a path: it is empty, or begins with a slash and has no query.
+func ValidPath(s string) bool {
+	if s != "" && s[0] != '/' {
+		return false
+	}
+	for i := 0; i < len(s); i++ {
+		if !targetByte[s[i]] || s[i] == '?' {
+			return false
+		}
+	}
+	return true
+}
+
+// ValidScheme reports whether s is empty or the name of a scheme.
+func ValidScheme(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if !isLetter(s[i]) {
+			return false
+		}
+	}
+	return true
+}
