@@ -50,7 +50,9 @@ func grpcBackend(t testing.TB, handle func(method string, stream grpc.ServerStre
 	go func() { done <- s.Serve(l) }()
 	t.Cleanup(func() {
 		s.Stop()
-		<-done
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
 	})
 	return l.Addr().String(), s
 }

@@ -166,5 +166,5 @@ func (b *sendBody) detach() {
 		}
 		b.mu.Lock()
 	}
-	b.mu.Unlock() //nolint:staticcheck // Having had the lock is the point.
+	b.mu.Unlock()
 }

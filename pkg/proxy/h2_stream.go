@@ -251,7 +251,7 @@ func (b *streamBody) pace() {
 // why tells the end from a client that is slow, sends another length than it said, or is gone.
 func (b *streamBody) why(err error) error {
 	switch {
-	case err == io.EOF:
+	case errors.Is(err, io.EOF):
 		return io.EOF
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return h1.ErrBodySlow

@@ -92,7 +92,7 @@ func (t *http2Transport) attempt(x *exchange) (result outcome, again bool) {
 	} else {
 		x.proceed()
 	}
-	a.resp, err = conn.RoundTrip(r)
+	a.resp, err = conn.RoundTrip(r) //nolint:bodyclose // done closes it.
 	a.mu.Lock()
 	a.final = true
 	a.watch.read.Store(0)

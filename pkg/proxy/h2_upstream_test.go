@@ -145,6 +145,40 @@ func TestH2UpstreamKeepsAndLeavesConnections(t *testing.T) {
 	}
 }
 
+// An endpoint that speaks something else is as good as unreachable: nothing was sent to it, and another gets the request.
+func TestH2UpstreamThatSpeaksHTTP1IsAvoided(t *testing.T) {
+	e := newEngine(t, Options{})
+	pool := poolSpeaking(PoolHTTP2, namedBackend(t, "not HTTP/2"), h2cBackend(t, echo))
+	front := apply(t, e, site(t, map[string]Action{"/": to("p")}, map[string]*Pool{"p": pool}))
+	client := client2(t, nil, "")
+	for range 4 {
+		if got := do(t, client, request(t, "POST", "http://"+front, "body")); got.Status != 200 || got.Body != "body" {
+			t.Errorf("want 200 and the body, got %d, %q", got.Status, got.Body)
+		}
+	}
+	if got := e.Health()["p"][0].Failures; got == 0 {
+		t.Error("the endpoint has no failure")
+	}
+}
+
+// An idle connection hears at once that its listener is removed.
+func TestH2IdleConnectionIsToldToLeave(t *testing.T) {
+	e := newEngine(t, Options{})
+	f := newFrames(t, apply(t, e, site(t, map[string]Action{"/": &Respond{Status: 200}}, nil)))
+	if err := f.open(1, true, plainHead...); err != nil {
+		t.Fatal(err)
+	}
+	if got := f.outcome(1); got != "200" {
+		t.Fatalf("want 200, got %s", got)
+	}
+	if err := e.Apply(&Config{}); err != nil {
+		t.Fatal(err)
+	}
+	if got := f.outcome(3); got != "GOAWAY NO_ERROR" {
+		t.Errorf("want GOAWAY NO_ERROR, got %s", got)
+	}
+}
+
 func TestH2UpstreamHealthCheck(t *testing.T) {
 	healthy := new(atomic.Bool)
 	var hosts sync.Map

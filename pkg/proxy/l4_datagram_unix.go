@@ -34,11 +34,11 @@ func (r *datagramReader) read(use func([]byte)) error {
 		buffer, _ = datagrams.Get().(*[]byte)
 		for {
 			n, failed = syscall.Read(int(fd), *buffer)
-			if failed != syscall.EINTR { //nolint:errorlint // System calls return an Errno as it is.
+			if failed != syscall.EINTR {
 				break
 			}
 		}
-		if failed == syscall.EAGAIN { //nolint:errorlint // See above.
+		if failed == syscall.EAGAIN {
 			datagrams.Put(buffer)
 			buffer = nil
 			return false

@@ -281,7 +281,9 @@ func TestUDPServesDNS(t *testing.T) {
 		if err := server.Shutdown(); err != nil {
 			t.Error(err)
 		}
-		<-stopped
+		if err := <-stopped; err != nil {
+			t.Error(err)
+		}
 	})
 	e := newEngine(t, Options{})
 	address := apply(t, e, layer4Site(t, UDP, to("p"), map[string]*Pool{"p": poolSpeaking(PoolUDP, pc.LocalAddr().String())}))

@@ -150,6 +150,7 @@ func TestCertificateIsChosenByNameAndByWhatTheClientCanVerify(t *testing.T) {
 		{"two labels: no wildcard of a certificate covers them, the first serves", "x.y.example.com", nil, "first.example.net", x509.ECDSA},
 		{"the cheaper of two", "b.example.com", nil, "b.example.com", x509.ECDSA},
 		{"the one that the client can verify", "b.example.com", rsaOnly, "b.example.com", x509.RSA},
+		{"the first that the client can verify, where none has the name", "x.y.example.com", rsaOnly, "b.example.com", x509.RSA},
 		{"another server", "other.example.org", nil, "other.example.org", x509.ECDSA},
 		{"unknown name", "nobody.example.org", nil, "", 0},
 		{"no name: the first server's", "", nil, "first.example.net", x509.ECDSA},
