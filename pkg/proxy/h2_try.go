@@ -81,7 +81,9 @@ func (t *http2Transport) attempt(x *exchange) (result outcome, again bool) {
 		a.end()
 		var dial *dialError
 		if errors.As(err, &dial) {
-			x.member.unreachable(dial.Error())
+			if !exhausted(err) {
+				x.member.unreachable(dial.Error())
+			}
 			return tryUnsent, false
 		}
 		return a.interrupted(), false

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
+	"syscall"
 )
 
 // serveTCP passes a connection on.
@@ -81,9 +82,17 @@ func (e *Engine) connect(p *pool) (*member, upstreamConn) {
 			return m, up
 		}
 		m.end()
+		if exhausted(err) {
+			break // No endpoint is at fault, and no other would do better.
+		}
 		m.unreachable(plain(err).Error())
 	}
 	return nil, upstreamConn{}
+}
+
+// exhausted reports whether err says that this side has no file descriptor or port left.
+func exhausted(err error) bool {
+	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.EADDRNOTAVAIL)
 }
 
 // connect opens a connection to the endpoint, and TLS on it where its pools say so.

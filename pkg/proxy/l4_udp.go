@@ -144,7 +144,7 @@ func (s *udpServer) open(v *version, p *pool, m *member, from netip.AddrPort) (*
 	}
 	address := net.UDPAddrFromAddrPort(m.address())
 	conn, err := net.DialUDP("udp", nil, address)
-	if (errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE)) && len(s.sessions) > 0 {
+	if exhausted(err) && len(s.sessions) > 0 {
 		s.evict()
 		conn, err = net.DialUDP("udp", nil, address)
 	}

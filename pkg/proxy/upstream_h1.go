@@ -8,7 +8,6 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
-	"syscall"
 
 	"github.com/cloudgate-dev/cloudgate/pkg/proxy/h1"
 )
@@ -157,7 +156,7 @@ func (t *h1Transport) dial(x *exchange) (*h1Upstream, outcome) {
 	switch {
 	case err != nil && x.limit.expired():
 		return nil, tryTimeout
-	case errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.EADDRNOTAVAIL):
+	case exhausted(err):
 		return nil, tryUnsent // This side is at fault.
 	case err != nil:
 		x.member.unreachable(plain(err).Error())
