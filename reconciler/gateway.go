@@ -33,6 +33,7 @@ func (c *Controller) reconcileGateway(ctx context.Context, req reconcile.Request
 		c.ledger.forgetGateway(req.NamespacedName)
 		return reconcile.Result{}, nil
 	}
+	gw = latest(c.writer, gw)
 	class, hasClass := c.views.classes.get(client.ObjectKey{Name: string(gw.Spec.GatewayClassName)})
 	if !gw.DeletionTimestamp.IsZero() || hasClass && !ours(class.Spec.ControllerName) {
 		return c.release(ctx, gw)
@@ -66,6 +67,7 @@ func (c *Controller) serve(ctx context.Context, gw *gwv1.Gateway, class *gwv1.Ga
 		return result, pass{}, err
 	}
 	s := c.views.snapshot(class, gw)
+	c.writer.refresh(s)
 	s.Cluster, s.ControllerName, s.Features = c.cfg.Cluster, class.Spec.ControllerName, x.provider.Features()
 	wanted, report := translate.Translate(s)
 	e := c.ledger.entry(x.provider.Name(), wanted.Owner, client.ObjectKeyFromObject(gw), lb.Status.Applied, fresh && !c.cfg.ObserveNew)
@@ -205,7 +207,7 @@ func (c *Controller) tell(ctx context.Context, gw *gwv1.Gateway, lb *v1alpha1.Lo
 			c.warn(gw, "DriftFound", "Audit", driftNote("somebody else changed the load balancer in the cloud; it is being changed back: ", p.found))
 		}
 	}
-	if p.applied && lb.Status.Address == "" && len(o.Addresses) > 0 {
+	if p.applied && len(o.Addresses) > 0 && lb.Status.State != v1alpha1.StateActive && lb.Status.State != v1alpha1.StateDegraded {
 		c.events.Eventf(gw, nil, "Normal", "Created", "Apply", "the load balancer is ready at %s", joinSome(o.Addresses))
 	}
 }

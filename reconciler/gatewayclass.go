@@ -20,6 +20,7 @@ func (c *Controller) reconcileClass(ctx context.Context, req reconcile.Request) 
 	if !exists || !ours(class.Spec.ControllerName) {
 		return reconcile.Result{}, nil
 	}
+	class = latest(c.writer, class)
 	used := len(c.views.gateways.by(byClass, class.Name)) > 0
 	if err := c.keepClass(ctx, class, used); err != nil {
 		return unlessConflict(err)

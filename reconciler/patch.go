@@ -19,6 +19,7 @@ import (
 	gwv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/cloudgate-dev/cloudgate/pkg/api/v1alpha1"
+	"github.com/cloudgate-dev/cloudgate/pkg/translate"
 )
 
 // writer writes statuses: only those that change, each object once for each change.
@@ -77,6 +78,24 @@ func latest[T client.Object](w *writer, now T) T {
 		return last
 	}
 	return now
+}
+
+// refresh puts the latest versions of the objects that have a status into a Snapshot. A status is made from the one before: what the
+// cache has may lack a condition that we wrote, which would then seem to be a new one.
+func (w *writer) refresh(s *translate.Snapshot) {
+	refresh(w, s.ListenerSets)
+	refresh(w, s.HTTPRoutes)
+	refresh(w, s.GRPCRoutes)
+	refresh(w, s.TLSRoutes)
+	refresh(w, s.TCPRoutes)
+	refresh(w, s.UDPRoutes)
+	refresh(w, s.BackendTLSPolicies)
+}
+
+func refresh[T client.Object](w *writer, objs []T) {
+	for i := range objs {
+		objs[i] = latest(w, objs[i])
+	}
 }
 
 // newer tells whether a is a later version than b of the same object.

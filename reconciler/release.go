@@ -155,6 +155,7 @@ func (c *Controller) letGo(ctx context.Context, gw *gwv1.Gateway, lb *v1alpha1.L
 // withdrawals gathers the statuses of routes and policies without what was said in them about this Gateway.
 func (c *Controller) withdrawals(gw *gwv1.Gateway) changes {
 	s := c.views.snapshot(nil, gw)
+	c.writer.refresh(s)
 	parents := map[string]bool{parentKey("Gateway", client.ObjectKeyFromObject(gw)): true}
 	for _, set := range s.ListenerSets {
 		parents[parentKey("ListenerSet", client.ObjectKeyFromObject(set))] = true

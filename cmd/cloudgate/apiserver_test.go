@@ -125,9 +125,6 @@ func (s *apiServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		answer, err = s.object(r, t)
 	}
-	if os.Getenv("DBG") != "" {
-		fmt.Println(r.Method, r.URL, err)
-	}
 	status := http.StatusOK
 	if r.Method == http.MethodPost {
 		status = http.StatusCreated

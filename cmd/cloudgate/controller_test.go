@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"slices"
 	"strings"
@@ -61,15 +62,14 @@ func TestControllerAgainstAnAPIServer(t *testing.T) {
 				}
 			})
 			lb := &v1alpha1.LoadBalancer{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "gw"}}
-			debugDump = func() { t.Logf("%+v", lb.Status) }
-			until(t, "the LoadBalancer is active", done, func() bool {
+			until(t, api, "the LoadBalancer is active", done, func() bool {
 				return api.client.Get(t.Context(), client.ObjectKeyFromObject(lb), lb) == nil && lb.Status.State == v1alpha1.StateActive
 			})
 			var leases coordinationv1.LeaseList
 			if err := api.client.List(t.Context(), &leases); err != nil || len(leases.Items) != 1 {
 				t.Errorf("leases: %d, %v", len(leases.Items), err)
 			}
-			until(t, "the Created event", done, func() bool {
+			until(t, api, "the Created event", done, func() bool {
 				var events eventsv1.EventList
 				return api.client.List(t.Context(), &events) == nil &&
 					slices.ContainsFunc(events.Items, func(e eventsv1.Event) bool { return e.Reason == "Created" && e.Regarding.Name == "gw" })
@@ -78,7 +78,7 @@ func TestControllerAgainstAnAPIServer(t *testing.T) {
 			if err := api.client.Delete(t.Context(), gw); err != nil {
 				t.Fatal(err)
 			}
-			until(t, "the Gateway is gone", done, func() bool {
+			until(t, api, "the Gateway is gone", done, func() bool {
 				return api.client.Get(t.Context(), client.ObjectKeyFromObject(gw), gw) != nil
 			})
 		})
@@ -141,7 +141,7 @@ func fakeCloud(t *testing.T) string {
 	return s.URL()
 }
 
-func until(t *testing.T, what string, ended chan error, ok func() bool) {
+func until(t *testing.T, api *apiServer, what string, ended chan error, ok func() bool) {
 	t.Helper()
 	for end := time.Now().Add(20 * time.Second); !ok(); time.Sleep(2 * time.Millisecond) {
 		select {
@@ -151,10 +151,7 @@ func until(t *testing.T, what string, ended chan error, ok func() bool) {
 		default:
 		}
 		if time.Now().After(end) {
-			if debugDump != nil {
-				debugDump()
-			}
-			t.Fatalf("%s: did not come", what)
+			t.Fatalf("%s: did not come; %s", what, api.state(t))
 		}
 	}
 }
@@ -224,4 +221,19 @@ func TestKindsThatComeLater(t *testing.T) {
 	}
 }
 
-var debugDump func()
+// state describes what is in the API, for a test that failed.
+func (s *apiServer) state(t *testing.T) string {
+	var lbs v1alpha1.LoadBalancerList
+	var gateways gwv1.GatewayList
+	if err := errors.Join(s.client.List(t.Context(), &lbs), s.client.List(t.Context(), &gateways)); err != nil {
+		return err.Error()
+	}
+	text := ""
+	for _, lb := range lbs.Items {
+		text += fmt.Sprintf("LoadBalancer %s: %+v\n", lb.Name, lb.Status)
+	}
+	for _, g := range gateways.Items {
+		text += fmt.Sprintf("Gateway %s: %+v\n", g.Name, g.Status)
+	}
+	return text
+}

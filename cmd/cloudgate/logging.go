@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"sync"
 
 	"github.com/go-logr/logr"
 	"github.com/spf13/pflag"
@@ -39,7 +40,12 @@ func (f *logFlags) install() error {
 		return exitError{code: 2, err: fmt.Errorf("--log-format %s: want json or console", f.format)}
 	}
 	logger := logr.FromSlogHandler(h)
-	ctrl.SetLogger(logger)
-	klog.SetLogger(logger)
+	// Both are for the whole process and may not be set while anything logs.
+	setLoggers.Do(func() {
+		ctrl.SetLogger(logger)
+		klog.SetLogger(logger)
+	})
 	return nil
 }
+
+var setLoggers sync.Once

@@ -10,17 +10,18 @@ import (
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 )
 
 // Client returns a client that reads and writes the store itself, as one without a cache does. Field selectors can name
-// metadata.name and metadata.namespace.
-func (s *Store) Client() client.Client { return storeClient{s} }
+// metadata.name and metadata.namespace. A Watch begins after ListOptions.Raw.ResourceVersion and selects by kind alone.
+func (s *Store) Client() client.WithWatch { return storeClient{s} }
 
 type storeClient struct{ s *Store }
 
-var _ client.Client = storeClient{}
+var _ client.WithWatch = storeClient{}
 
 func (c storeClient) Get(ctx context.Context, key client.ObjectKey, obj client.Object, _ ...client.GetOption) error {
 	return c.s.get(ctx, key, obj)
@@ -40,6 +41,21 @@ func (c storeClient) List(_ context.Context, list client.ObjectList, opts ...cli
 	}
 	list.SetResourceVersion(revision)
 	return meta.SetList(list, items)
+}
+
+func (c storeClient) Watch(ctx context.Context, list client.ObjectList, opts ...client.ListOption) (watch.Interface, error) {
+	var o client.ListOptions
+	o.ApplyOptions(opts)
+	gvk, err := c.s.gvk(list)
+	if err != nil {
+		return nil, err
+	}
+	gvk.Kind = gvk.Kind[:len(gvk.Kind)-len("List")]
+	since := ""
+	if o.Raw != nil {
+		since = o.Raw.ResourceVersion
+	}
+	return c.s.watch(ctx, gvk, since)
 }
 
 func (c storeClient) Create(_ context.Context, obj client.Object, _ ...client.CreateOption) error {

@@ -33,6 +33,10 @@ func newMapper(scheme *runtime.Scheme, without []string) meta.RESTMapper {
 		if clusterScoped[gvk.Kind] {
 			scope = meta.RESTScopeRoot
 		}
+		if gvk.Kind == "Gateway" { // the guess would be "gatewaies"
+			mapper.AddSpecific(gvk, gvk.GroupVersion().WithResource("gateways"), gvk.GroupVersion().WithResource("gateway"), scope)
+			continue
+		}
 		mapper.Add(gvk, scope)
 	}
 	return mapper

@@ -121,15 +121,18 @@ func (w *watcher) run(ctx context.Context) {
 	}
 }
 
-// watch opens a watch of a kind from after a revision on.
+// watch opens a watch of a kind from after a revision on, or from now on where since is empty.
 func (s *Store) watch(ctx context.Context, gvk schema.GroupVersionKind, since string) (watch.Interface, error) {
-	after, err := strconv.ParseUint(since, 10, 64)
-	if err != nil {
-		return nil, apierrors.NewBadRequest("resourceVersion: " + err.Error())
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t := s.tableLocked(gvk)
+	after := s.revision
+	if since != "" {
+		var err error
+		if after, err = strconv.ParseUint(since, 10, 64); err != nil {
+			return nil, apierrors.NewBadRequest("resourceVersion: " + err.Error())
+		}
+	}
 	if after < t.expired {
 		return nil, apierrors.NewResourceExpired("too old resource version: " + since)
 	}
