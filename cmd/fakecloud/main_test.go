@@ -42,9 +42,19 @@ var pools atomic.Uint32
 // ownPool returns addresses that no other test uses, nor this one in another process.
 func ownPool() string { return fmt.Sprintf("127.%d.%d.0/24", 120+os.Getpid()%30, pools.Add(1)) }
 
+// startArgs let p.start find where the program answers.
+var startArgs = []string{"--listen", "127.0.0.1:0", "--dns-listen", "127.0.0.1:0", "--log-format", "json"}
+
 func begin(t *testing.T, args ...string) *process {
 	t.Helper()
-	p := &process{cmd: program(t, append(args, "--listen", "127.0.0.1:0", "--dns-listen", "127.0.0.1:0", "--log-format", "json")...), log: &bytes.Buffer{}}
+	p := &process{}
+	p.start(t, program(t, append(args, startArgs...)...))
+	return p
+}
+
+func (p *process) start(t *testing.T, cmd *exec.Cmd) {
+	t.Helper()
+	p.cmd, p.log = cmd, &bytes.Buffer{}
 	stderr, err := p.cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -65,7 +75,6 @@ func begin(t *testing.T, args ...string) *process {
 		t.Fatalf("it did not start: %s", p.log)
 	}
 	go func() { _, _ = io.Copy(io.Discard, stderr) }() // it ends with the process
-	return p
 }
 
 func program(t *testing.T, args ...string) *exec.Cmd {
