@@ -47,7 +47,7 @@ func deterministic(t *testing.T, c Config, cases []Case) {
 
 // shuffled is the same load balancer with its lists in another order, those whose order means nothing.
 func shuffled(lb *ir.LoadBalancer, seed uint64) *ir.LoadBalancer {
-	dice := rand.New(rand.NewPCG(seed, 0)) //nolint:forbidigo // seeded: the test's dice are made here
+	dice := rand.New(rand.NewPCG(seed, 0)) // seeded: a failure can be repeated
 	out := *lb
 	out.Listeners = shuffle(dice, lb.Listeners)
 	out.Pools = shuffle(dice, lb.Pools)

@@ -2,6 +2,7 @@ package crash
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -194,8 +195,10 @@ func settled(t *testing.T, store *memory.Store, provider *fake.Provider, account
 	err := store.Client().Get(ctx, client.ObjectKey{Namespace: "shop", Name: "web"}, &gw)
 	if gone {
 		switch left := account.resources(t); {
+		case err == nil:
+			return errors.New("the Gateway is still there")
 		case !apierrors.IsNotFound(err):
-			return fmt.Errorf("the Gateway is still there: %v", err)
+			return err
 		case left != 0:
 			return fmt.Errorf("%d resources are left in the cloud", left)
 		}

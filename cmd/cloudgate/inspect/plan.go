@@ -62,7 +62,7 @@ func Plan(ctx context.Context, scene Scene, providers Providers, got Got) (Plans
 		}
 		p, err := planOne(ctx, s, provider, got)
 		if err != nil {
-			return nil, fmt.Errorf("Gateway %s/%s: %w", s.Gateway.Namespace, s.Gateway.Name, err)
+			return nil, fmt.Errorf("plan Gateway %s/%s: %w", s.Gateway.Namespace, s.Gateway.Name, err)
 		}
 		plans = append(plans, p)
 	}
