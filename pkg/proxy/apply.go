@@ -25,6 +25,7 @@ func (e *Engine) Apply(c *Config) error {
 	err := e.applyListeners(c.Listeners)
 	// Last, so that no request finds a pool gone that its rule still names.
 	e.dropPools(old, e.pools)
+	e.routes.sweep(coarse())
 	return err
 }
 

@@ -186,7 +186,7 @@ func TestDrain(t *testing.T) {
 	if err := e.Apply(&Config{}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := idle.Read(make([]byte, 1)); err != io.EOF {
+	if _, err := idle.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
 		t.Errorf("want the idle connection closed, got %v", err)
 	}
 	if c, err := net.Dial("tcp", address); err == nil {

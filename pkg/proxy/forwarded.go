@@ -18,7 +18,7 @@ func (x *exchange) forwarded() {
 	var has [h1.ForwardedPort + 1]bool
 	for i := range x.req.Fields {
 		f := &x.req.Fields[i]
-		switch f.ID {
+		switch f.ID { //nolint:exhaustive // The other fields stay as they are.
 		case h1.ForwardedFor:
 			f.Gone = true
 			if c.trusted && f.Value != "" {

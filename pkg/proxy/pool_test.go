@@ -246,3 +246,19 @@ func TestSharedState(t *testing.T) {
 		t.Errorf("want 1 endpoint with 20 requests, got %s", got)
 	}
 }
+
+func TestForgottenRules(t *testing.T) {
+	e := newEngine(t, Options{})
+	old, kept := &Rule{Action: to("p")}, &Rule{Action: to("p")}
+	e.routeFor(old)
+	state := e.routeFor(kept)
+	later := coarse() + 2*forgotten
+	state.used.Store(later - 1)
+	e.routes.sweep(later)
+	if _, ok := e.routes.states.Load(old); ok {
+		t.Error("want the rule without requests dropped")
+	}
+	if e.routeFor(kept) != state {
+		t.Error("want the rule with requests kept")
+	}
+}

@@ -104,7 +104,7 @@ func fieldAllowed(name, value string) bool {
 // when the first request comes and not when a table does.
 type routeCache struct {
 	states sync.Map // *Rule to *routeState
-	swept  int64    // coarse time; guarded by Engine.mu
+	swept  int64    // coarse time of the last sweep; guarded by Engine.mu
 }
 
 // routeFor returns the state of rule.
@@ -125,9 +125,8 @@ func (e *Engine) routeFor(rule *Rule) *routeState {
 // forgotten is how long a rule goes without a request until its state is dropped. All that is lost is whose turn it is.
 const forgotten = int64(2 * time.Minute)
 
-// sweep drops the states of rules that are not used any more. Apply calls it.
-func (c *routeCache) sweep() {
-	now := coarse()
+// sweep drops the states of rules that are not used any more, now and then. Apply calls it: without changes there is nothing to drop.
+func (c *routeCache) sweep(now int64) {
 	if now-c.swept < forgotten/2 {
 		return
 	}

@@ -201,7 +201,7 @@ func (u *h1Upstream) receive(x *exchange) outcome {
 		}
 		if x.resp.Status != http.StatusContinue { // That was not asked for, and the client has had its own.
 			if err := x.w.inform(&x.resp); err != nil {
-				u.abandon()
+				_ = u.abandon() // The client is gone, whatever its body was.
 				return tryClient
 			}
 		}

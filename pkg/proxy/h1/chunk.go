@@ -24,9 +24,6 @@ const (
 	chunkDone
 )
 
-// maxChunkLine bounds a chunk's line beyond its extensions: the size and CR LF.
-const maxChunkLine = 18
-
 // Reset makes c ready for another body.
 func (c *Chunked) Reset() {
 	*c = Chunked{MaxExtensions: c.MaxExtensions, MaxTrailers: c.MaxTrailers, MaxFields: c.MaxFields, Trailers: c.Trailers[:0]}

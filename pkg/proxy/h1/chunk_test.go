@@ -62,7 +62,7 @@ func TestChunked(t *testing.T) {
 		for _, step := range []int{1, 2, 3, 1000} {
 			body, _, rest, err := decode(c.raw, step)
 			// In small steps a folded trailer may be seen as malformed first.
-			same := errors.Is(err, c.want) || c.want == ErrFold && errors.Is(err, ErrChunk)
+			same := errors.Is(err, c.want) || errors.Is(c.want, ErrFold) && errors.Is(err, ErrChunk)
 			if body != c.body || rest != c.rest || !same {
 				t.Errorf("%s, step %d: want %q, %q, %v; got %q, %q, %v", c.reason, step, c.body, c.rest, c.want, body, rest, err)
 			}
