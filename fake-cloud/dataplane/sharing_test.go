@@ -115,6 +115,7 @@ func TestAChangeTouchesOnlyWhatChanged(t *testing.T) {
 		}
 	}
 	s.step()
+	only := "" // the rule of pool q
 	tests := []struct {
 		reason string
 		change func()
@@ -129,13 +130,14 @@ func TestAChangeTouchesOnlyWhatChanged(t *testing.T) {
 		},
 			[]string{"listener a/8080", "table a/8080/x"}},
 		{"a rule of a pool that is new there", func() {
-			must(w.CreateRule(listeners["b/8081"].ID, world.Naming{Name: "new"}, forward("y", "/new", pools["q"])))
+			only = must(w.CreateRule(listeners["b/8081"].ID, world.Naming{Name: "new"}, forward("y", "/new", pools["q"]))).ID
 		},
 			[]string{"listener b/8081", "pool b/q", "table b/8081/y"}},
 		{"members of a pool", func() {
 			must(w.UpdateMembers(pools["q"], 0, []world.Member{{Address: netip.MustParseAddr("127.0.0.1"), Port: 9}}, nil))
 		},
 			[]string{"pool b/q"}},
+		{"the last rule of a pool there is removed", func() { must(w.DeleteRule(only, 0)) }, []string{"gone pool b/q", "listener b/8081", "table b/8081/y"}},
 		{"a rule is removed", func() { must(w.DeleteRule(rules["b/8080/x"], 0)) }, []string{"listener b/8080", "table b/8080/x"}},
 		{"a listener is changed", func() {
 			l := listeners["a/8081"]
@@ -148,9 +150,15 @@ func TestAChangeTouchesOnlyWhatChanged(t *testing.T) {
 		tt.change()
 		s.step()
 		got := map[string]bool{}
-		for name, part := range s.parts() {
+		after := s.parts()
+		for name, part := range after {
 			if before[name] != part {
 				got[name] = true
+			}
+		}
+		for name := range before {
+			if _, kept := after[name]; !kept {
+				got["gone "+name] = true
 			}
 		}
 		want := map[string]bool{}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
@@ -74,6 +75,7 @@ func New(cfg Config) (*Server, error) {
 		WriteTimeout:      11 * time.Minute, // a fault may hold an answer back for ten
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(cfg.Log.Handler(), slog.LevelWarn),
 	}
 	cfg.Log.Info("fake cloud", "api", s.URL(), "dns", s.DNSAddress(), "zone", cfg.Zone, "addresses", pool.String(),
 		"latency", cfg.Latency.String(), "seed", dice.Seed(), "state", cfg.StatePath)

@@ -169,6 +169,17 @@ func TestTrafficChangesWhenTheOperationIsDone(t *testing.T) {
 	}
 	clock.Advance(time.Hour)
 	eventually(t, "the update", func() bool { return status() == 202 })
+
+	other := c.server.cfg.AddressPool.Addr().Next().Next().Next().String()
+	c.call(200, "PATCH", "/v1/loadbalancers/"+lb, obj{"addresses": []string{other}})
+	for range 20 {
+		if got := status(); got != 202 {
+			t.Fatalf("on its old address while the load balancer is updating: want 202, got %d", got)
+		}
+	}
+	clock.Advance(time.Hour)
+	url = "http://" + other + ":8080"
+	eventually(t, "the other address", func() bool { return status() == 202 })
 	c.call(202, "DELETE", "/v1/loadbalancers/"+lb, nil)
 	eventually(t, "nothing", func() bool { return status() == 0 })
 	c.call(200, "GET", "/v1/loadbalancers/"+lb, nil) // still going
