@@ -15,6 +15,7 @@ type Stats struct {
 	TimedOut       uint64    // clients cut off because they were slow
 	BytesIn        uint64    // of requests' bodies, and from clients in tunnels, TCP and UDP
 	BytesOut       uint64
+	Faults         uint64 // connections that were reset because of a fault in the proxy
 	LogDropped     uint64 // lines of the access log
 }
 
@@ -24,6 +25,7 @@ type counters struct {
 	status              [6]atomic.Uint64
 	retries             atomic.Uint64
 	malformed, timedOut atomic.Uint64
+	faults              atomic.Uint64
 	bytesIn, bytesOut   atomic.Uint64
 	_                   [64]byte // its own cache line
 }
@@ -56,6 +58,7 @@ func (e *Engine) Stats() Stats {
 		s.Retries += c.retries.Load()
 		s.Malformed += c.malformed.Load()
 		s.TimedOut += c.timedOut.Load()
+		s.Faults += c.faults.Load()
 		s.BytesIn += c.bytesIn.Load()
 		s.BytesOut += c.bytesOut.Load()
 	}

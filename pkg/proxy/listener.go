@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"runtime/debug"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -176,7 +177,17 @@ func (l *listener) serve(tcp *net.TCPConn) {
 		}
 		l.mu.Unlock()
 	}()
+	defer s.contain()
 	l.handle(s)
+}
+
+// contain keeps a fault that one connection shows from ending all others.
+func (s *session) contain() {
+	if fault := recover(); fault != nil {
+		s.client.counters.faults.Add(1)
+		s.listener.engine.options.Logf("listener %s: fault: %v\n%s", s.listener.address, fault, debug.Stack())
+		s.reset()
+	}
 }
 
 // handle hands a connection to what its listener speaks.
