@@ -115,8 +115,7 @@ func (a *auditor) auditCloud(ctx context.Context, x *executor) error {
 	return nil
 }
 
-// audited notes that the audit came by: failures that waited for it are tried again. It tells whether there is anything to do about
-// that, or an old drift to be forgotten.
+// audited notes that the audit came by: failures that waited for it are tried again. It tells whether there are any.
 func (e *entry) audited(now time.Time) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -127,10 +126,6 @@ func (e *entry) audited(now time.Time) bool {
 			e.failures[id] = h
 			again = true
 		}
-	}
-	if e.drift != nil {
-		e.drift = nil
-		again = true
 	}
 	return again
 }

@@ -8,8 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/hashicorp/go-multierror"
-
 	"github.com/cloudgate-dev/cloudgate/pkg/cloud"
 	"github.com/cloudgate-dev/cloudgate/pkg/graph"
 	"github.com/cloudgate-dev/cloudgate/pkg/ir"
@@ -41,15 +39,6 @@ type progress struct {
 	skipped  int       // steps that need one that failed or is not finished
 	waiting  bool      // a step waits for the cloud to finish another
 	doubtful bool      // a call may or may not have been performed: the cloud has to be observed before the next plan
-}
-
-// err returns the failures as one error, nil where there are none.
-func (p *progress) err() error {
-	var all *multierror.Error
-	for _, f := range p.failed {
-		all = multierror.Append(all, f.err)
-	}
-	return all.ErrorOrNil()
 }
 
 // stepState is how far a step is.

@@ -188,8 +188,10 @@ func (c *Controller) tell(ctx context.Context, gw *gwv1.Gateway, lb *v1alpha1.Lo
 	if p.changed {
 		l.Info("the cloud was changed", "provider", x.provider.Name(), "applied", p.applied, "pending", len(p.pending), "failures", len(p.failures))
 	}
+	if len(p.fresh) > 0 {
+		l.Info("the cloud refused or failed", "provider", x.provider.Name(), "new", len(p.fresh), "error", p.err().Error())
+	}
 	for _, f := range p.fresh {
-		l.Info("the cloud refused or failed", "provider", x.provider.Name(), "kind", f.err.Kind.String(), "error", f.err.Error())
 		switch f.err.Kind {
 		case cloud.Denied:
 			c.warn(gw, "ProviderDenied", "Apply", f.err.Error())

@@ -228,7 +228,8 @@ func (e *entry) observed(got graph.Graph, changes uint64) (news, believed bool) 
 	if got == nil {
 		got = graph.Graph{}
 	}
-	news = !e.known || !sameCloud(e.got, got)
+	news = !e.known || e.drift != nil || !sameCloud(e.got, got)
+	e.drift = nil
 	e.known, e.got, e.checked = true, got, true
 	e.observeErr, e.observeAfter = nil, time.Time{}
 	return news, true

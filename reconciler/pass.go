@@ -4,7 +4,10 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
+
+	"github.com/hashicorp/go-multierror"
 
 	"github.com/cloudgate-dev/cloudgate/pkg/cloud"
 	"github.com/cloudgate-dev/cloudgate/pkg/graph"
@@ -13,6 +16,21 @@ import (
 )
 
 // passes over one owner converge its cloud on a want.
+
+// err returns the failures as one error, nil where there are none.
+func (p *pass) err() error {
+	all := &multierror.Error{ErrorFormat: func(errs []error) string {
+		texts := make([]string, len(errs))
+		for i, err := range errs {
+			texts[i] = err.Error()
+		}
+		return strings.Join(texts, "; ")
+	}}
+	for _, f := range p.failures {
+		all = multierror.Append(all, f.err)
+	}
+	return all.ErrorOrNil()
+}
 
 // attempts bounds how often one pass observes again because somebody else changed what it was changing.
 const attempts = 3
@@ -98,6 +116,9 @@ func (c *Controller) unreadable(e *entry, err *cloud.Error, p *pass) {
 	defer e.mu.Unlock()
 	e.retries++
 	p.again = c.retryDelay(err, e.retries)
+	if waits(err.Kind) {
+		p.again = c.cfg.AuditInterval
+	}
 	if e.observeErr == nil || e.observeErr.Error() != err.Error() {
 		p.fresh = append(p.fresh, failure{err: err})
 	}
