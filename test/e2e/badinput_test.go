@@ -60,6 +60,9 @@ func TestInvalidManifestsSayWhyAndCostNothingElse(t *testing.T) {
 			[]string{"TCPRoute default/bad", "Accepted=False", "NotAllowedByListeners"}},
 		{"class that does not exist", strings.Replace(gatewayOf80("bad"), "gatewayClassName: fake", "gatewayClassName: gold", 1),
 			[]string{"Gateway default/bad", `no GatewayClass "gold"`}},
+		{"class of another controller", "apiVersion: gateway.networking.k8s.io/v1\nkind: GatewayClass\nmetadata: {name: theirs}\nspec: {controllerName: example.com/theirs}\n---\n" +
+			strings.Replace(gatewayOf80("bad"), "gatewayClassName: fake", "gatewayClassName: theirs", 1),
+			[]string{"Gateway default/bad", "another controller's"}},
 		{"protocol that does not exist", strings.Replace(gatewayOf80("bad"), "protocol: HTTP", "protocol: example.com/gopher", 1),
 			[]string{"Gateway default/bad listener http", "Accepted=False", "UnsupportedProtocol"}},
 		{"kind of route that the protocol cannot carry", strings.Replace(gatewayOf80("bad"), "protocol: HTTP", "protocol: HTTP, allowedRoutes: {kinds: [{kind: TCPRoute}]}", 1),

@@ -12,7 +12,7 @@ var ErrNotSettled = errors.New("the controller or the cloud was still at work wh
 // quiet is how long nothing has to change before everything counts as done: one status can lead to the next.
 const quiet = 200 * time.Millisecond
 
-// Once runs until everything has settled, shows the last State by config.Show, and returns it. The error is ErrNotSettled when that
+// Once runs until everything has settled, shows the last State by config.Show where that is set, and returns it. The error is ErrNotSettled when that
 // did not come within timeout; the last State is shown then too.
 func Once(ctx context.Context, config Config, timeout time.Duration) (State, error) {
 	ctx, stop := context.WithCancel(ctx)
@@ -36,7 +36,9 @@ func Once(ctx context.Context, config Config, timeout time.Duration) (State, err
 	last, err := settled(states, done, timeout)
 	if err == nil || errors.Is(err, ErrNotSettled) {
 		// While the cloud is still there: it knows how the targets are.
-		err = errors.Join(err, show(ctx, d, last))
+		if show != nil {
+			err = errors.Join(err, show(ctx, d, last))
+		}
 		stop()
 		return last, errors.Join(err, <-done)
 	}
