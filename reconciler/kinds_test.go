@@ -65,7 +65,7 @@ func TestNothingCanBeDoneWithoutGateways(t *testing.T) {
 		"no Cloudgate":   {meta.NewDefaultRESTMapper(nil), "the cluster has no GatewayClass"},
 	} {
 		_, err := reconciler.SchemeFor(tc.mapper)
-		if err == nil || !strings.HasPrefix(err.Error(), tc.want) || strings.Contains(err.Error(), "\n") { //nolint:forbidigo // the text is the result
+		if err == nil || !strings.HasPrefix(err.Error(), tc.want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: %v, want %q in one line", name, err, tc.want)
 		}
 	}

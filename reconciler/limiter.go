@@ -10,28 +10,13 @@ import (
 	"github.com/cloudgate-dev/cloudgate/pkg/cloud"
 )
 
-// callClass is what clouds meter apart.
-type callClass uint8
-
-const (
-	readCall callClass = iota
-	writeCall
-)
-
-func (c callClass) String() string {
-	if c == readCall {
-		return "read"
-	}
-	return "write"
-}
-
 // Rate is a limit on calls to one cloud.
 type Rate struct {
 	PerSecond float64
 	Burst     int
 }
 
-// limiter is the token bucket of one provider and call class. It adapts: each throttled call halves its rate and stops everyone until
+// limiter is the token bucket of one provider and call class: clouds meter reads and writes apart. It adapts: each throttled call halves its rate and stops everyone until
 // the cloud wants to be asked again, each success gives a little back, up to the rate it was made with.
 type limiter struct {
 	max    rate.Limit

@@ -156,7 +156,7 @@ func TestOrphansAreSweptAfterTheGrace(t *testing.T) {
 	mine, theirs := ir.OwnerKey{Cluster: "test", UID: "gone"}, ir.OwnerKey{Cluster: "elsewhere", UID: "gone"}
 	w.cloud.has[mine] = graph.New(graph.Node{ID: id, Spec: spec{}, External: "x"})
 	w.cloud.has[theirs] = graph.New(graph.Node{ID: id, Spec: spec{}, External: "y"})
-	var now time.Time = time.Now()
+	now := time.Now()
 	clock := make(chan time.Duration, 1)
 	clock <- 0
 	w.start(func(c *reconciler.Config) {

@@ -144,7 +144,7 @@ func (s *apiServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func asStatus(err error, to *apierrors.APIStatus) bool {
-	api, ok := err.(apierrors.APIStatus) //nolint:errorlint // the store does not wrap
+	api, ok := err.(apierrors.APIStatus)
 	*to = api
 	return ok
 }

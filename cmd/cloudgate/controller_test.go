@@ -197,7 +197,7 @@ func TestControllerMistakes(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 			defer cancel()
 			err := execute(ctx, tc.args...)
-			if err == nil || !strings.Contains(err.Error(), tc.want) || strings.Contains(err.Error(), "\n") { //nolint:forbidigo // the text is the result
+			if err == nil || !strings.Contains(err.Error(), tc.want) || strings.Contains(err.Error(), "\n") {
 				t.Errorf("%v\nwant one line with %q", err, tc.want)
 			}
 		})

@@ -85,7 +85,7 @@ func patched(cur client.Object, kind types.PatchType, data []byte) (client.Objec
 		return nil, err
 	}
 	var after []byte
-	switch kind { //nolint:exhaustive // server-side apply is not a patch that this store can make
+	switch kind {
 	case types.MergePatchType:
 		after, err = jsonpatch.MergePatch(before, data)
 	case types.JSONPatchType:

@@ -192,7 +192,7 @@ func (s *Store) admitted(gvk schema.GroupVersionKind, obj client.Object) error {
 	if err == nil {
 		return nil
 	}
-	if _, isStatus := err.(apierrors.APIStatus); isStatus { //nolint:errorlint // only the outermost error is an answer of the API
+	if _, isStatus := err.(apierrors.APIStatus); isStatus {
 		return err
 	}
 	return apierrors.NewGenericServerResponse(422, "apply", schema.GroupResource{Group: gvk.Group, Resource: gvk.Kind}, obj.GetName(), err.Error(), 0, true)
