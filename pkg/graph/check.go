@@ -55,7 +55,14 @@ func (e *ClaimError) Error() string {
 // Check tells whether g can be made: every ID that a node needs is in it (*DanglingError), no node needs itself by any way
 // (*CycleError), and no two nodes hold the same claim (*ClaimError). The answer depends on nothing but g.
 func (g Graph) Check() error {
-	nodes := g.Sorted()
+	// Whether there is an error does not depend on the order; which one is told does.
+	if g.check(g.unsorted()) == nil {
+		return nil
+	}
+	return g.check(g.Sorted())
+}
+
+func (g Graph) check(nodes []Node) error {
 	holders := make(map[string]ID)
 	for _, n := range nodes {
 		for _, to := range n.Edges() {

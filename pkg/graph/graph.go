@@ -81,10 +81,22 @@ func New(nodes ...Node) Graph {
 
 // Sorted returns the nodes by ID.
 func (g Graph) Sorted() []Node {
+	ids := make([]ID, 0, len(g)) // smaller than nodes, which are not moved so
+	for id := range g {
+		ids = append(ids, id)
+	}
+	slices.SortFunc(ids, ID.Compare)
+	nodes := make([]Node, len(ids))
+	for i, id := range ids {
+		nodes[i] = g[id]
+	}
+	return nodes
+}
+
+func (g Graph) unsorted() []Node {
 	nodes := make([]Node, 0, len(g))
 	for _, n := range g {
 		nodes = append(nodes, n)
 	}
-	slices.SortFunc(nodes, func(a, b Node) int { return a.ID.Compare(b.ID) })
 	return nodes
 }

@@ -191,7 +191,7 @@ func (d *differ) checkContainers() error {
 
 // makeSteps fills steps without their order.
 func (d *differ) makeSteps() {
-	d.steps = nil
+	d.steps = make([]Step, 0, max(len(d.wantNodes), len(d.gotNodes)))
 	d.makes = make(map[graph.ID]int)
 	d.remove = make(map[graph.ID]int, len(d.doomed))
 	for _, n := range d.wantNodes {

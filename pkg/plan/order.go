@@ -142,16 +142,20 @@ func (d *differ) number(sorted []int) Plan {
 	for to, from := range sorted {
 		place[from] = to
 	}
-	var p Plan
-	for _, from := range sorted {
-		s := d.steps[from]
-		for _, j := range d.after[from] {
-			s.After = append(s.After, place[j])
-		}
-		slices.Sort(s.After)
-		p.Steps = append(p.Steps, s)
+	if len(sorted) == 0 {
+		return Plan{}
 	}
-	return p
+	steps := make([]Step, len(sorted))
+	for to, from := range sorted {
+		steps[to] = d.steps[from]
+		after := d.after[from]
+		for i, j := range after {
+			after[i] = place[j]
+		}
+		slices.Sort(after)
+		steps[to].After = after
+	}
+	return Plan{Steps: steps}
 }
 
 // circle follows the unfinished steps, of which each waits for another, until one comes again.
