@@ -51,7 +51,7 @@ type Config struct {
 	Workers int
 	// StepsAtOnce is how many calls to its cloud are under way at the same time for one Gateway. Default 16.
 	StepsAtOnce int
-	// Reads and Writes limit the calls to each cloud. Default 100 and 500 a second.
+	// Reads and Writes limit the calls to each cloud. Default 100 and 2000 a second, and lower while the cloud throttles.
 	Reads, Writes Rate
 	// CallTimeout is the time that one step may take, and a quarter of what a bulk read may. Default 30 s.
 	CallTimeout time.Duration
@@ -79,7 +79,7 @@ func (c *Config) complete() error {
 	fill(&c.Workers, 8)
 	fill(&c.StepsAtOnce, 16)
 	fill(&c.Reads, Rate{PerSecond: 100, Burst: 100})
-	fill(&c.Writes, Rate{PerSecond: 500, Burst: 500})
+	fill(&c.Writes, Rate{PerSecond: 2000, Burst: 2000})
 	fill(&c.CallTimeout, 30*time.Second)
 	fill(&c.RetryMin, 100*time.Millisecond)
 	fill(&c.RetryMax, 30*time.Second)

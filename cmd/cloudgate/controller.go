@@ -72,7 +72,7 @@ are configured by flags. Several replicas can run; the elected leader works.`,
 	flags.DurationVar(&f.orphanGrace, "orphan-grace", 5*time.Minute, "how long cloud resources may have no Gateway before they are deleted")
 	flags.IntVar(&f.workers, "workers", 8, "how many Gateways are worked on at the same time")
 	flags.Float64Var(&f.reads, "cloud-reads-per-second", 100, "limit of read calls to each cloud; lower while a cloud throttles")
-	flags.Float64Var(&f.writes, "cloud-writes-per-second", 500, "limit of write calls to each cloud; lower while a cloud throttles")
+	flags.Float64Var(&f.writes, "cloud-writes-per-second", 2000, "limit of write calls to each cloud; lower while a cloud throttles")
 	flags.DurationVar(&f.kindsInterval, "kinds-interval", time.Minute, "how often to look whether kinds of the Gateway API that were missing have been installed")
 	return cmd
 }
