@@ -21,10 +21,13 @@ func (e *Engine) Apply(c *Config) error {
 		return ErrClosed
 	}
 	old := e.pools
-	e.pools = e.applyPools(c.Pools)
+	pools, changed := e.applyPools(c.Pools)
+	e.pools = pools
 	err := e.applyListeners(c.Listeners)
 	// Last, so that no request finds a pool gone that its rule still names.
-	e.dropPools(old, e.pools)
+	if changed {
+		e.dropPools(old, pools)
+	}
 	e.routes.sweep(coarse())
 	return err
 }

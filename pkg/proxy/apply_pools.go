@@ -3,22 +3,33 @@ package proxy
 import "cmp"
 
 // applyPools returns the pools for want: those of before where the Pool is the same, new ones where not. It changes no map that a
-// version holds. Callers drop the old ones after.
-func (e *Engine) applyPools(want map[string]*Pool) map[string]*pool {
-	got := make(map[string]*pool, len(want))
-	changed := len(want) != len(e.pools)
+// version holds. Where changed, callers drop the old ones after.
+func (e *Engine) applyPools(want map[string]*Pool) (got map[string]*pool, changed bool) {
+	if e.samePools(want) {
+		return e.pools, false
+	}
+	got = make(map[string]*pool, len(want))
 	for name, cfg := range want {
 		p := e.pools[name]
 		if p == nil || p.cfg != cfg {
 			p = e.newPool(name, cfg)
-			changed = true
 		}
 		got[name] = p
 	}
-	if !changed {
-		return e.pools
+	return got, true
+}
+
+// samePools reports whether want is what the engine has. Most changes are of rules alone.
+func (e *Engine) samePools(want map[string]*Pool) bool {
+	if len(want) != len(e.pools) {
+		return false
 	}
-	return got
+	for name, cfg := range want {
+		if p := e.pools[name]; p == nil || p.cfg != cfg {
+			return false
+		}
+	}
+	return true
 }
 
 // newPool makes a pool and takes hold of its endpoints and their checks, which go on as they are when another pool has them.

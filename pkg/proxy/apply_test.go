@@ -225,3 +225,31 @@ func TestClose(t *testing.T) {
 	}
 	eventually(t, "no goroutine is left", func() bool { return quiet() <= before })
 }
+
+// BenchmarkApply adds a route to a load balancer that has 1,000 pools and 1,000 routes.
+func BenchmarkApply(b *testing.B) {
+	e := newEngine(b, Options{})
+	rules, pools := map[string]Action{}, map[string]*Pool{}
+	for i := range 1000 {
+		name := fmt.Sprint("/p", i)
+		rules[name], pools[name] = to(name), poolOf("127.0.0.1:1")
+	}
+	c := site(b, rules, pools)
+	apply(b, e, c)
+	base := c.Listeners["http"].Servers[0].Rules
+	one, _ := base.Get("/p1")
+	for i := 0; b.Loop(); i++ {
+		added := *one
+		added.ID, added.Rank = "added", fmt.Sprint("x", i)
+		added.Match.Path.Value = fmt.Sprint("/added", i)
+		next, err := base.With(added)
+		if err != nil {
+			b.Fatal(err)
+		}
+		l := *c.Listeners["http"]
+		l.Servers = []Server{{Rules: next}}
+		if err := e.Apply(&Config{Listeners: map[string]*Listener{"http": &l}, Pools: pools}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
