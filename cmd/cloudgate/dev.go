@@ -56,7 +56,7 @@ listener's port where this user may listen there, else on that port plus an offs
 	flags.DurationVar(&o.timeout, "timeout", time.Minute, "with --once: how long to wait for the end of work")
 	flags.StringVar(&o.stateDir, "state-dir", "", "folder in which the fake cloud keeps its state; without it the state goes with the process")
 	flags.StringVar(&o.listen, "listen", "", "address of the fake cloud's API (default a free port on 127.0.0.1)")
-	flags.StringVar(&o.pool, "address-pool", "", "addresses of load balancers (default 127.64.0.0/16)")
+	flags.StringVar(&o.pool, "address-pool", "", "addresses of load balancers (default a part of 127.65.0.0/16 that no other cloudgate dev uses)")
 	flags.IntVar(&o.portOffset, "port-offset", 0, "added to ports that this user may not listen on (default 8000)")
 	flags.BoolVarP(&o.verbose, "verbose", "v", false, "log what is done to standard error")
 	return cmd

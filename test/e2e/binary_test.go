@@ -40,13 +40,13 @@ func program(t *testing.T) string {
 }
 
 // startProgram is start with `cloudgate dev` in a process of its own, whose id it returns too.
-func startProgram(t *testing.T, fill ...func(*world)) (*world, int) {
+func startProgram(t *testing.T, flags []string, fill ...func(*world)) (*world, int) {
 	t.Helper()
 	w := &world{T: t, dir: t.TempDir(), states: make(chan struct{})}
 	for _, f := range fill {
 		f(w)
 	}
-	cmd := exec.Command(program(t), "dev", "-f", w.dir, "-o", "json", "--address-pool", newPool().String())
+	cmd := exec.Command(program(t), append([]string{"dev", "-f", w.dir, "-o", "json"}, flags...)...)
 	var failure bytes.Buffer
 	cmd.Stderr = &failure
 	out, err := cmd.StdoutPipe()
@@ -169,6 +169,20 @@ func TestMistakesAreOneClearLine(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestTwoAtOnce: a user with two terminals. Neither gets the other's addresses.
+func TestTwoAtOnce(t *testing.T) {
+	fill := func(name string) func(*world) {
+		return func(w *world) {
+			example("whoami")(w)
+			w.serve("whoami", name)
+		}
+	}
+	first, _ := startProgram(t, nil, fill("first"))
+	second, _ := startProgram(t, nil, fill("second"))
+	visit(t, first.programmed("web", 1), nil).want("http://whoami/", 200, "first")
+	visit(t, second.programmed("web", 1), nil).want("http://whoami/", 200, "second")
 }
 
 // TestStateDirKeepsAddresses: with a state folder a Gateway has the address that it had before the restart.

@@ -39,7 +39,7 @@ const (
 // TestAThousandRoutes runs the program that users run, so that times and memory are theirs.
 func TestAThousandRoutes(t *testing.T) {
 	began := time.Now()
-	w, pid := startProgram(t, func(w *world) {
+	w, pid := startProgram(t, nil, func(w *world) {
 		w.write("gateway.yaml", gatewayOf80("web"))
 		backend := w.backend("app")
 		for i := range manyServices {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -43,9 +44,11 @@ const (
 
 // Config says what to run. Paths is required.
 type Config struct {
-	Paths      []string // folders and files
-	StateDir   string   // where the fake cloud keeps its state; empty keeps it in memory
-	Listen     string   // of the fake cloud's API; empty is a free port on 127.0.0.1
+	Paths    []string // folders and files
+	StateDir string   // where the fake cloud keeps its state; empty keeps it in memory
+	Listen   string   // of the fake cloud's API; empty is a free port on 127.0.0.1
+	// Pool is where load balancers get their addresses. Without it a range is taken that no other `cloudgate dev` of this machine has;
+	// with StateDir the fake cloud's default, because addresses are to stay.
 	Pool       netip.Prefix
 	PortOffset int
 	// Endpoint is the API of a fake cloud that runs already, in place of the embedded one.
@@ -61,6 +64,7 @@ type Config struct {
 type Dev struct {
 	cfg        Config
 	log        logr.Logger
+	claim      net.Listener   // on the pool; nil where none had to be claimed
 	cloud      *server.Server // nil where Config.Endpoint is set
 	url        string
 	store      *memory.Store
@@ -136,8 +140,12 @@ func (d *Dev) open() error {
 }
 
 func (d *Dev) openCloud() error {
+	pool := d.cfg.Pool
+	if !pool.IsValid() && d.cfg.StateDir == "" {
+		pool, d.claim = claimPool(context.Background())
+	}
 	config := server.Config{
-		Listen: d.cfg.Listen, DNSListen: server.Off, AddressPool: d.cfg.Pool, PortOffset: d.cfg.PortOffset, Grace: grace, Log: d.cfg.Log,
+		Listen: d.cfg.Listen, DNSListen: server.Off, AddressPool: pool, PortOffset: d.cfg.PortOffset, Grace: grace, Log: d.cfg.Log,
 	}
 	if d.cfg.StateDir != "" {
 		if err := os.MkdirAll(d.cfg.StateDir, 0o700); err != nil {
@@ -163,6 +171,10 @@ func (d *Dev) Close() error {
 	}
 	if d.cloud != nil {
 		errs = append(errs, d.cloud.Close())
+	}
+	if d.claim != nil {
+		errs = append(errs, d.claim.Close())
+		d.claim = nil
 	}
 	return errors.Join(errs...)
 }

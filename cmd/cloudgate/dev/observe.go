@@ -101,6 +101,9 @@ func (o *observer) gateway(ctx context.Context, g *gwv1.Gateway) Gateway {
 		shown.Addresses = append(shown.Addresses, a.Value)
 	}
 	shown.Programmed = isTrue(g.Status.Conditions, string(gwv1.GatewayConditionProgrammed))
+	if c := meta.FindStatusCondition(g.Status.Conditions, string(gwv1.GatewayConditionProgrammed)); c != nil && c.Reason == string(gwv1.GatewayReasonPending) {
+		o.state.Pending = append(o.state.Pending, shown.id()+": "+c.Message)
+	}
 	shown.Problems = append(shown.Problems, o.check(g.Status.Conditions, g.Generation,
 		string(gwv1.GatewayConditionAccepted), string(gwv1.GatewayConditionProgrammed))...)
 

@@ -73,6 +73,9 @@ func (d *Dev) WriteTree(ctx context.Context, w io.Writer, s State, colour bool) 
 	for _, problem := range s.outside(drawn) {
 		fmt.Fprintf(&b, "✗ %s\n", printable(problem))
 	}
+	for _, pending := range s.Pending {
+		fmt.Fprintf(&b, "… %s\n", printable(pending))
+	}
 	for _, warning := range s.Warnings {
 		fmt.Fprintln(&b, printable(warning))
 	}

@@ -18,6 +18,8 @@ type State struct {
 	Files []string `json:"files,omitempty"`
 	// Problems are all that is wrong, each with its object first; files that cannot be read come before the rest.
 	Problems []string `json:"problems"`
+	// Pending is what is being waited for, while it is not settled.
+	Pending []string `json:"pending,omitempty"`
 	// Warnings are what was left out and may well be meant for somebody else.
 	Warnings []string  `json:"warnings,omitempty"`
 	Gateways []Gateway `json:"gateways"`
@@ -122,6 +124,9 @@ func (s State) lines() []line {
 	}
 	for _, f := range s.Files {
 		all = append(all, line{f, "the objects it had before are kept"})
+	}
+	for _, p := range s.Pending {
+		all = append(all, line{"waiting", p})
 	}
 	for _, w := range s.Warnings {
 		all = append(all, line{w, ""})
