@@ -21,6 +21,9 @@ type rawRead struct {
 	lend  func(fd uintptr) bool
 	look  func(fd uintptr) bool
 	state lookState
+
+	asking []byte // of ask: what is not sent yet
+	answer func(fd uintptr) bool
 }
 
 // lookState is what a look at a connection found.
@@ -33,6 +36,16 @@ const (
 )
 
 func (r *rawRead) prepare() {
+	r.answer = func(fd uintptr) bool {
+		if len(r.asking) == 0 {
+			return r.fn(fd)
+		}
+		n, _, errno := syscall.RawSyscall6(syscall.SYS_SENDTO, fd, uintptr(unsafe.Pointer(&r.asking[0])), uintptr(len(r.asking)), syscall.MSG_NOSIGNAL, 0, 0)
+		if errno == 0 {
+			r.asking = r.asking[n:]
+		}
+		return len(r.asking) > 0
+	}
 	r.look = func(fd uintptr) bool {
 		var b [1]byte
 		n, _, errno := syscall.RawSyscall6(syscall.SYS_RECVFROM, fd, uintptr(unsafe.Pointer(&b)), 1, syscall.MSG_PEEK|syscall.MSG_DONTWAIT, 0, 0)
@@ -109,6 +122,23 @@ func (c *rawConn) readFirst() (*buffer, int, error) {
 		buffers.Put(b)
 	}
 	return nil, 0, err
+}
+
+// ask writes p and waits for what comes back, which it reads into in. A Write and a Read would do the same; ask saves the look at the socket
+// that finds nothing, because the poller begins to watch for the answer before p is sent. It returns how much of p was written: when that
+// is not all, nothing was read, and a Write of the rest goes on or says what is wrong. An error in reading comes again with the next Read.
+//
+// What arrived before, unread, does not end the wait: use it only where nothing can have.
+func (c *rawConn) ask(p, in []byte) (written, n int) {
+	r := &c.in
+	r.asking, r.p, r.n, r.errno = p, in, 0, 0
+	err := c.raw.Read(r.answer)
+	written = len(p) - len(r.asking)
+	r.asking, r.p = nil, nil
+	if err != nil || r.errno != 0 {
+		return written, 0
+	}
+	return written, r.n
 }
 
 // alive looks, without waiting, whether a connection that nobody reads is still open. Where quiet is said it also has to have nothing to

@@ -18,6 +18,15 @@ func (c *rawConn) Read(p []byte) (int, error) { return c.tcp.Read(p) }
 // Write writes all of p.
 func (c *rawConn) Write(p []byte) (int, error) { return c.tcp.Write(p) }
 
+// ask writes p and reads what comes back.
+func (c *rawConn) ask(p, in []byte) (written, n int) {
+	written, err := c.Write(p)
+	if err == nil {
+		n, _ = c.Read(in)
+	}
+	return written, n
+}
+
 // readFirst waits until there is something to read and reads it to a buffer.
 func (c *rawConn) readFirst() (*buffer, int, error) {
 	b := getBuffer()

@@ -86,6 +86,14 @@ func (d *reader) wait() error {
 	return err
 }
 
+// ask writes p and waits for the first bytes that come back. See rawConn.ask.
+func (d *reader) ask(p []byte) (written int) {
+	d.hold()
+	written, n := d.raw.ask(p, d.area[d.e:])
+	d.e += n
+	return written
+}
+
 // hold makes sure that there is memory.
 func (d *reader) hold() {
 	if d.mem == nil {

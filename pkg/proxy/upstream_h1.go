@@ -33,7 +33,7 @@ type h1Upstream struct {
 	conn      upstreamConn
 	in        reader
 	born      int64 // coarse time
-	since     int64 // coarse time: when it became spare
+	since     int64 // coarse time: when it became spare, or was opened
 	used      bool  // it has served an exchange
 	x         *exchange
 	pump      *pump // of the request's body; nil when that was sent with the head
@@ -68,7 +68,7 @@ func (t *h1Transport) try(x *exchange) outcome {
 		}
 		x.watch(u.conn.raw)
 		u.x = x
-		n, err := u.write(out)
+		n, err := u.send(out, !streams)
 		if err != nil && n == 0 && u.used && !x.limit.expired() {
 			// It was closed while it was spare, and nothing was sent.
 			x.watch(nil)
@@ -162,10 +162,30 @@ func (t *h1Transport) dial(x *exchange) (*h1Upstream, outcome) {
 		x.member.unreachable(plain(err).Error())
 		return nil, tryUnsent
 	}
-	u := &h1Upstream{transport: t, conn: conn, born: coarse()}
+	u := &h1Upstream{transport: t, conn: conn, born: coarse(), since: coarse()}
 	u.in.w, u.in.raw = conn.wire, conn.raw
 	u.in.chunk = h1.Chunked{MaxExtensions: 32 << 10, MaxTrailers: 32 << 10, MaxFields: 256}
 	return u, tryOK
+}
+
+// justNow is how long ago an endpoint showed that its connection is open, for ask to be used without another look. One that has closed it
+// meanwhile answers with a reset, which ask sees; but one that has only ended its own side of it, and goes on reading, would not be noticed.
+const justNow = 2 * tick
+
+// send sends the beginning of a request. Where that is the whole request (complete), it also waits for the first bytes of the response, if
+// it can do so more cheaply than receive.
+func (u *h1Upstream) send(p []byte, complete bool) (int, error) {
+	raw := u.conn.raw
+	if !complete || u.conn.wire != wire(raw) || coarse()-u.since >= int64(justNow) {
+		return u.write(p)
+	}
+	raw.readWithin(u.transport.endpoint.options.ResponseTimeout)
+	n := u.in.ask(p)
+	if n == len(p) {
+		return n, nil
+	}
+	rest, err := u.write(p[n:])
+	return n + rest, err
 }
 
 func (u *h1Upstream) write(p []byte) (int, error) {
