@@ -16,7 +16,8 @@ import (
 // request translates the exchange's request. The library may look at it after a try has ended, so nothing in it is the exchange's memory.
 func (t *http2Transport) request(ctx context.Context, x *exchange) *http.Request {
 	req := &x.req
-	keep := newKeeper(req)
+	var keep keeper
+	keep.grow(req.Fields, len(req.Verb)+len(req.Authority)+len(req.RawPath)+len(req.RawQuery))
 	host := keep.string(req.Authority)
 	if host == "" {
 		host = t.endpoint.hostname() // HTTP/1.0 need not name one.
@@ -73,14 +74,12 @@ func announce(r *http.Request, names string) {
 // keeper copies strings that live no longer than an exchange into one that does.
 type keeper struct{ b strings.Builder }
 
-func newKeeper(req *h1.Request) *keeper {
-	n := len(req.Verb) + len(req.Authority) + len(req.RawPath) + len(req.RawQuery)
-	for i := range req.Fields {
-		n += len(req.Fields[i].Name) + len(req.Fields[i].Value)
+// grow makes room for fields and n bytes more.
+func (k *keeper) grow(fields []h1.Field, n int) {
+	for i := range fields {
+		n += len(fields[i].Name) + len(fields[i].Value)
 	}
-	k := new(keeper)
 	k.b.Grow(n)
-	return k
 }
 
 func (k *keeper) string(s string) string {

@@ -138,15 +138,18 @@ func (st *stream) respond(r *h1.Response, head bool) error {
 	return nil
 }
 
-// fillHeader copies the fields that concern the message.
+// fillHeader copies the fields that concern the message, their strings too: those may live in a buffer that is used again when the
+// exchange is over, and the library's header compression remembers them for as long as the connection lives.
 func fillHeader(h http.Header, fields []h1.Field) {
+	var keep keeper
+	keep.grow(fields, 0)
 	for i := range fields {
 		f := &fields[i]
 		if f.Gone || f.ID.HopByHop() || f.ID == h1.ContentLength {
 			continue
 		}
-		name := http.CanonicalHeaderKey(f.Name)
-		h[name] = append(h[name], f.Value)
+		name := http.CanonicalHeaderKey(keep.string(f.Name))
+		h[name] = append(h[name], keep.string(f.Value))
 	}
 }
 
@@ -172,13 +175,13 @@ func (st *stream) flush() error {
 
 // finish ends the response. The library sends what is left when the handler returns.
 func (st *stream) finish(trailers []h1.Field) error {
-	h := st.rw.Header()
-	for i := range trailers {
-		f := &trailers[i]
-		if !f.Gone && !f.ID.HopByHop() && f.ID != h1.ContentLength {
-			name := http.TrailerPrefix + http.CanonicalHeaderKey(f.Name)
-			h[name] = append(h[name], f.Value)
-		}
+	if len(trailers) == 0 {
+		return nil
+	}
+	h, own := st.rw.Header(), http.Header{}
+	fillHeader(own, trailers)
+	for name, values := range own {
+		h[http.TrailerPrefix+name] = values
 	}
 	return nil
 }

@@ -211,6 +211,41 @@ func TestEveryPairConcurrently(t *testing.T) {
 	})
 }
 
+// What a connection remembers of a response's fields does not change with the buffer that they came in.
+func TestEveryPairKeepsItsFields(t *testing.T) {
+	leaksNothing(t)
+	worlds(t, Options{}, func(w http.ResponseWriter, r *http.Request) {
+		// Names and values of all lengths, many of them worth remembering to a header compression.
+		n := r.Header.Get("X-Number")
+		w.Header().Set("X-Number", n)
+		w.Header().Set("X-"+strings.Repeat(n[len(n)-1:], len(n)), n+n)
+		_, _ = io.WriteString(w, n)
+	}, func(t *testing.T, w world) {
+		var wait sync.WaitGroup
+		for g := range 16 {
+			wait.Go(func() {
+				for i := range 40 {
+					n := strings.Repeat(fmt.Sprint(g*40+i), 1+i%5)
+					r := request(t, "GET", w.url, "")
+					r.Header.Set("X-Number", n)
+					resp, err := w.client.Do(r)
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					body, err := io.ReadAll(resp.Body)
+					resp.Body.Close()
+					name := "X-" + strings.Repeat(n[len(n)-1:], len(n))
+					if err != nil || string(body) != n || resp.Header.Get("X-Number") != n || resp.Header.Get(name) != n+n {
+						t.Errorf("want %s, got %s, %v, %v", n, body, resp.Header, err)
+					}
+				}
+			})
+		}
+		wait.Wait()
+	})
+}
+
 // A client that goes away ends the work of the endpoint.
 func TestCancelReachesTheEndpoint(t *testing.T) {
 	leaksNothing(t)
