@@ -36,7 +36,7 @@ type Cost struct {
 // Config says how a provider is tested.
 type Config struct {
 	Open    func(t *testing.T) Account
-	Effects []string // for Account.Fault
+	Effects []string // for Account.Fault; all are tried on one life, the first two on every life
 	// Costs are by the name of a Change, and have to have all of them.
 	Costs map[string]Cost
 	// More are load balancers besides Corpus.
