@@ -12,3 +12,5 @@
 // cloud, and a start with unchanged wants reads nothing for each Gateway. The audit reads the cloud in bulk and repairs what
 // somebody else changed.
 package reconciler
+
+//go:generate go run sigs.k8s.io/controller-tools/cmd/controller-gen@v0.23.0 rbac:roleName=cloudgate-controller paths=. output:rbac:dir=../charts/cloudgate/rbac

@@ -50,7 +50,7 @@ func (c *Controller) reconcileGateway(ctx context.Context, req reconcile.Request
 	switch {
 	case err != nil || !wasWoken:
 	case p.applied:
-		if p.changed {
+		if p.steps > 0 {
 			c.metrics.propagated(x.provider.Name(), c.now().Sub(woken))
 		}
 	default:
@@ -185,8 +185,8 @@ func statusChanges(w *writer, s *translate.Snapshot, result status.Result) chang
 // tell logs and records as events what happened in the cloud. Each thing is told once: when it begins, not while it lasts.
 func (c *Controller) tell(ctx context.Context, gw *gwv1.Gateway, lb *v1alpha1.LoadBalancer, x *executor, p *pass, o status.Outcome) {
 	l := log.FromContext(ctx)
-	if p.changed {
-		l.Info("the cloud was changed", "provider", x.provider.Name(), "applied", p.applied, "pending", len(p.pending), "failures", len(p.failures))
+	if p.steps > 0 {
+		l.Info("the cloud was changed", "provider", x.provider.Name(), "steps", p.steps, "applied", p.applied, "pending", len(p.pending), "failures", len(p.failures))
 	}
 	if len(p.fresh) > 0 {
 		l.Info("the cloud refused or failed", "provider", x.provider.Name(), "new", len(p.fresh), "error", p.err().Error())

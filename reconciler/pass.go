@@ -38,7 +38,7 @@ const attempts = 3
 // pass is what one pass over an owner came to.
 type pass struct {
 	applied  bool // the cloud has all of want
-	changed  bool // steps were performed
+	steps    int  // that were performed
 	asked    bool // the ledger is known: got holds
 	got      graph.Graph
 	pending  []string
@@ -177,7 +177,7 @@ func (c *Controller) step(ctx context.Context, x *executor, e *entry, want graph
 	began := c.now()
 	progress := x.run(ctx, e.owner, todo, got, e.hold(began))
 	if len(progress.done) > 0 {
-		p.changed = true
+		p.steps += len(progress.done)
 		x.metrics.converged(x.provider.Name(), c.now().Sub(began))
 	}
 	e.mu.Lock()
@@ -303,7 +303,7 @@ func (c *Controller) conclude(e *entry, want graph.Graph, p *pass) {
 	case !p.asked && !p.applied:
 	case !p.applied:
 		e.settled, e.want = "", nil
-	case p.changed || e.settled == "":
+	case p.steps > 0 || e.settled == "":
 		e.settled, e.want = digest(want), want
 	case p.asked:
 		e.want = want
