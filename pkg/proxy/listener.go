@@ -85,7 +85,8 @@ func (s *session) startDrain() {
 func (e *Engine) listen(key socketKey) (*listener, error) {
 	l := &listener{engine: e, key: key, closing: make(chan struct{}), sessions: map[*session]struct{}{}}
 	l.idle.L = &l.mu
-	var config net.ListenConfig
+	// No keep-alive probes: the timeouts of each protocol end connections that are silent, and setting them up is four system calls each.
+	config := net.ListenConfig{KeepAlive: -1}
 	if key.udp {
 		conn, err := config.ListenPacket(context.Background(), "udp", key.address.String())
 		if err != nil {

@@ -36,16 +36,6 @@ const (
 )
 
 func (r *rawRead) prepare() {
-	r.answer = func(fd uintptr) bool {
-		if len(r.asking) == 0 {
-			return r.fn(fd)
-		}
-		n, _, errno := syscall.RawSyscall6(syscall.SYS_SENDTO, fd, uintptr(unsafe.Pointer(&r.asking[0])), uintptr(len(r.asking)), syscall.MSG_NOSIGNAL, 0, 0)
-		if errno == 0 {
-			r.asking = r.asking[n:]
-		}
-		return len(r.asking) > 0
-	}
 	r.look = func(fd uintptr) bool {
 		var b [1]byte
 		n, _, errno := syscall.RawSyscall6(syscall.SYS_RECVFROM, fd, uintptr(unsafe.Pointer(&b)), 1, syscall.MSG_PEEK|syscall.MSG_DONTWAIT, 0, 0)
@@ -124,6 +114,20 @@ func (c *rawConn) readFirst() (*buffer, int, error) {
 	return nil, 0, err
 }
 
+// prepareAnswer makes what only connections to endpoints need.
+func (r *rawRead) prepareAnswer() {
+	r.answer = func(fd uintptr) bool {
+		if len(r.asking) == 0 {
+			return r.fn(fd)
+		}
+		n, _, errno := syscall.RawSyscall6(syscall.SYS_SENDTO, fd, uintptr(unsafe.Pointer(&r.asking[0])), uintptr(len(r.asking)), syscall.MSG_NOSIGNAL, 0, 0)
+		if errno == 0 {
+			r.asking = r.asking[n:]
+		}
+		return len(r.asking) > 0
+	}
+}
+
 // ask writes p and waits for what comes back, which it reads into in. A Write and a Read would do the same; ask saves the look at the socket
 // that finds nothing, because the poller begins to watch for the answer before p is sent. It returns how much of p was written: when that
 // is not all, nothing was read, and a Write of the rest goes on or says what is wrong. An error in reading comes again with the next Read.
@@ -131,6 +135,9 @@ func (c *rawConn) readFirst() (*buffer, int, error) {
 // What arrived before, unread, does not end the wait: use it only where nothing can have.
 func (c *rawConn) ask(p, in []byte) (written, n int) {
 	r := &c.in
+	if r.answer == nil {
+		r.prepareAnswer()
+	}
 	r.asking, r.p, r.n, r.errno = p, in, 0, 0
 	err := c.raw.Read(r.answer)
 	written = len(p) - len(r.asking)
