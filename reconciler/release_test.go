@@ -152,6 +152,7 @@ func TestMovingToAnotherCloud(t *testing.T) {
 
 func TestOrphansAreSweptAfterTheGrace(t *testing.T) {
 	w := newWorld(t)
+	w.cloud.careless = true
 	id := graph.ID{Kind: "lb", Name: "main"}
 	mine, theirs := ir.OwnerKey{Cluster: "test", UID: "gone"}, ir.OwnerKey{Cluster: "elsewhere", UID: "gone"}
 	w.cloud.has[mine] = graph.New(graph.Node{ID: id, Spec: spec{}, External: "x"})
