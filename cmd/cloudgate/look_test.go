@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	gwv1 "sigs.k8s.io/gateway-api/apis/v1"
@@ -59,7 +60,7 @@ func TestPlanAndStatusAgainstAnAPIServer(t *testing.T) {
 	gw := &gwv1.Gateway{}
 	until(t, api, "the Gateway is served", done, func() bool {
 		return api.client.Get(t.Context(), client.ObjectKeyFromObject(lb), lb) == nil && lb.Status.State == v1alpha1.StateActive &&
-			api.client.Get(t.Context(), client.ObjectKeyFromObject(lb), gw) == nil && len(gw.Status.Addresses) > 0
+			api.client.Get(t.Context(), client.ObjectKeyFromObject(lb), gw) == nil && meta.IsStatusConditionTrue(gw.Status.Conditions, "Programmed")
 	})
 	cancel()
 	if err := <-done; err != nil {
