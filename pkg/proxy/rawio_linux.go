@@ -17,36 +17,20 @@ type rawRead struct {
 	errno syscall.Errno
 	fn    func(fd uintptr) bool
 
-	first *buffer // of readFirst, once there is something to read
-	lend  func(fd uintptr) bool
-	look  func(fd uintptr) bool
-	state lookState
+	first  *buffer // of readFirst, once there is something to read
+	lend   func(fd uintptr) bool
+	look   func(fd uintptr) bool
+	silent bool // what look found
 
 	asking []byte // of ask: what is not sent yet
 	answer func(fd uintptr) bool
 }
 
-// lookState is what a look at a connection found.
-type lookState uint8
-
-const (
-	lookQuiet lookState = iota // nothing to read
-	lookData
-	lookEnded
-)
-
 func (r *rawRead) prepare() {
 	r.look = func(fd uintptr) bool {
 		var b [1]byte
-		n, _, errno := syscall.RawSyscall6(syscall.SYS_RECVFROM, fd, uintptr(unsafe.Pointer(&b)), 1, syscall.MSG_PEEK|syscall.MSG_DONTWAIT, 0, 0)
-		switch {
-		case errno == syscall.EAGAIN:
-			r.state = lookQuiet
-		case errno == 0 && n > 0:
-			r.state = lookData
-		default:
-			r.state = lookEnded
-		}
+		_, _, errno := syscall.RawSyscall6(syscall.SYS_RECVFROM, fd, uintptr(unsafe.Pointer(&b)), 1, syscall.MSG_PEEK|syscall.MSG_DONTWAIT, 0, 0)
+		r.silent = errno == syscall.EAGAIN
 		return true
 	}
 	r.lend = func(fd uintptr) bool {
@@ -148,13 +132,13 @@ func (c *rawConn) ask(p, in []byte) (written, n int) {
 	return written, r.n
 }
 
-// alive looks, without waiting, whether a connection that nobody reads is still open. Where quiet is said it also has to have nothing to
-// read. It must not be called while Read may be.
-func (c *rawConn) alive(quiet bool) bool {
+// quiet looks, without waiting, whether a connection that nobody reads is still open with nothing to read. It must not be called while Read
+// may be.
+func (c *rawConn) quiet() bool {
 	if err := c.raw.Read(c.in.look); err != nil {
 		return false
 	}
-	return c.in.state == lookQuiet || c.in.state == lookData && !quiet
+	return c.in.silent
 }
 
 // rawWrite is the state of a write.

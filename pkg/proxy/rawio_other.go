@@ -38,5 +38,5 @@ func (c *rawConn) readFirst() (*buffer, int, error) {
 	return b, n, nil
 }
 
-// alive cannot look here, and hopes.
-func (c *rawConn) alive(bool) bool { return !c.closed.Load() }
+// quiet cannot look here, and hopes.
+func (c *rawConn) quiet() bool { return !c.closed.Load() }

@@ -258,8 +258,9 @@ func (d *reader) fill() error {
 	}
 	d.shift()
 	to := d.area[d.e:]
-	if d.kind == bodySized && int64(len(to)) > d.left {
-		to = to[:d.left] // What comes after is the next message's, and stays in the kernel.
+	if d.server && d.kind == bodySized && int64(len(to)) > d.left {
+		// What comes after is the next request's, and stays in the kernel. After a response nothing may come, and what does has to be noticed.
+		to = to[:d.left]
 	}
 	d.raw.read.Store(d.pace.deadline())
 	if d.hurried.Load() {

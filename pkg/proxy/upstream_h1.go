@@ -114,7 +114,8 @@ func (x *exchange) appendBody(out []byte) []byte {
 	return out
 }
 
-// take returns a spare connection, or nil.
+// take returns a spare connection, or nil. One on which the endpoint has said anything since its last response is not one: that would be taken
+// for the response to this request, and every response after it would go to the wrong client. It may also be how TLS says that it closes.
 func (t *h1Transport) take(x *exchange) *h1Upstream {
 	if x.fresh {
 		return nil
@@ -130,8 +131,7 @@ func (t *h1Transport) take(x *exchange) *h1Upstream {
 		t.spares[n-1] = nil
 		t.spares = t.spares[:n-1]
 		t.mu.Unlock()
-		// A request that must not be repeated is worth a look at whether the endpoint closed.
-		if t.fits(u, coarse()) && (x.repeatable() || u.conn.raw.alive(u.conn.wire == wire(u.conn.raw))) {
+		if t.fits(u, coarse()) && u.conn.raw.quiet() {
 			return u
 		}
 		u.close()
@@ -353,7 +353,7 @@ func (t *h1Transport) upkeep(now int64) {
 	kept := t.spares[:0]
 	var gone []*h1Upstream
 	for _, u := range t.spares {
-		if t.fits(u, now) && u.conn.raw.alive(u.conn.wire == wire(u.conn.raw)) {
+		if t.fits(u, now) && u.conn.raw.quiet() {
 			kept = append(kept, u)
 		} else {
 			gone = append(gone, u)
