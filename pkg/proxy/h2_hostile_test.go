@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"bytes"
-	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -335,44 +334,3 @@ func TestH2SlowStreams(t *testing.T) {
 	}
 	eventually(t, "nothing is in flight", func() bool { return e.Health()["p"][0].InFlight == 0 })
 }
-
-// The guard sees the same frames however the bytes are cut, and passes every byte on.
-func TestGuardFollowsFrames(t *testing.T) {
-	const each = 50
-	var in bytes.Buffer
-	in.WriteString(http2.ClientPreface)
-	f := http2.NewFramer(&in, nil)
-	for range each {
-		_ = f.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1 << 20})
-		_ = f.WriteData(1, false, bytes.Repeat([]byte{0, 0, 0, frameReset}, 50)) // Looks like frames, and is none.
-		_ = f.WriteData(1, true, nil)
-		_ = f.WriteRSTStream(1, http2.ErrCodeCancel)
-	}
-	for _, step := range []int{1, 2, 7, 9, 10, 1000, 1 << 20} {
-		for _, early := range []int{0, 1, 24, 30} {
-			for _, test := range []struct {
-				resets, useless int
-				want            error
-			}{{each, each, nil}, {1, each, errFlood}, {each, 1, errFlood}, {-1, -1, nil}} {
-				g := newGuard(&steps{Reader: bytes.NewReader(in.Bytes()[early:]), n: step}, in.Bytes()[:early], test.resets, nil)
-				g.useless = newBucket(test.useless)
-				got, err := io.ReadAll(g)
-				if !errors.Is(err, test.want) {
-					t.Errorf("steps of %d, %d resets and %d useless frames allowed: want %v, got %v", step, test.resets, test.useless, test.want, err)
-				}
-				if test.want == nil && !bytes.Equal(got, in.Bytes()) || !bytes.HasPrefix(in.Bytes(), got) {
-					t.Errorf("steps of %d: the bytes changed", step)
-				}
-			}
-		}
-	}
-}
-
-// steps is a connection that gives at most n bytes at a time.
-type steps struct {
-	net.Conn
-	*bytes.Reader
-	n int
-}
-
-func (s *steps) Read(p []byte) (int, error) { return s.Reader.Read(p[:min(len(p), s.n)]) }
