@@ -77,10 +77,6 @@ var plainHead = []string{":method", "GET", ":scheme", "http", ":authority", "a.e
 
 // What must not be written as HTTP/1.1 does not get to an endpoint.
 func TestH2RefusesWhatCouldSmuggle(t *testing.T) {
-	var reached atomic.Int64
-	back := backend(t, func(w http.ResponseWriter, r *http.Request) { reached.Add(1) })
-	e := newEngine(t, Options{MaxHead: 8 << 10, MaxFields: 20})
-	address := apply(t, e, site(t, map[string]Action{"/": to("p")}, map[string]*Pool{"p": poolOf(back)}))
 	many := append([]string(nil), plainHead...)
 	for range 30 {
 		many = append(many, "x-a", "1")
@@ -133,7 +129,11 @@ func TestH2RefusesWhatCouldSmuggle(t *testing.T) {
 		{"fields too large", with("x-a", kib2, "x-a", kib2, "x-a", kib2, "x-a", kib2, "x-a", kib2), "-", "431"},
 	} {
 		t.Run(test.reason, func(t *testing.T) {
-			before := reached.Load()
+			// Of its own: an endpoint may get the head of a request that was refused for its body late.
+			var reached atomic.Int64
+			back := backend(t, func(w http.ResponseWriter, r *http.Request) { reached.Add(1) })
+			e := newEngine(t, Options{MaxHead: 8 << 10, MaxFields: 20})
+			address := apply(t, e, site(t, map[string]Action{"/": to("p")}, map[string]*Pool{"p": poolOf(back)}))
 			f := newFrames(t, address)
 			f.MaxHeaderListSize = 1 << 20
 			var err error
@@ -153,15 +153,15 @@ func TestH2RefusesWhatCouldSmuggle(t *testing.T) {
 			if test.want == "200" {
 				return
 			}
-			if test.reason != "body shorter than its length" && test.reason != "body longer than its length" && reached.Load() != before {
-				t.Error("it reached the endpoint")
-			}
 			// The connection is as good as before, where the fault was in one stream.
 			if err := f.open(3, true, plainHead...); err != nil {
 				t.Fatal(err)
 			}
 			if got := f.outcome(3); got != "200" {
 				t.Errorf("the next stream: want 200, got %s", got)
+			}
+			if test.reason != "body shorter than its length" && test.reason != "body longer than its length" && reached.Load() != 1 {
+				t.Error("it reached the endpoint")
 			}
 		})
 	}
