@@ -2,9 +2,11 @@ package proxy
 
 import (
 	"fmt"
+	"math"
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // isGRPC reports whether a Content-Type is gRPC's: application/grpc, with or without +codec or parameters; not application/grpc-web.
@@ -38,12 +40,44 @@ func grpcStatus(status int) int {
 	return unknown
 }
 
-// grpcError makes h the head of a response without a body ("trailers only") that says what an HTTP status says.
-func grpcError(h http.Header, status int, reason string) {
-	h["Content-Type"] = []string{"application/grpc"}
-	h["Content-Length"] = nil
-	h["Grpc-Status"] = []string{strconv.Itoa(grpcStatus(status))}
-	h["Grpc-Message"] = []string{percentEncoded(reason)}
+// grpcCanceled is the code of a call that its server gave up after a time: that the deadline has passed, if it has, as gRPC's own clients take it.
+// The timeout is the call's, as the client wrote it.
+func grpcCanceled(timeout string, after time.Duration) int {
+	const (
+		canceled         = 1
+		deadlineExceeded = 4
+	)
+	if d, ok := grpcTimeout(timeout); ok && after >= d {
+		return deadlineExceeded
+	}
+	return canceled
+}
+
+var grpcUnits = map[byte]time.Duration{
+	'H': time.Hour, 'M': time.Minute, 'S': time.Second, 'm': time.Millisecond, 'u': time.Microsecond, 'n': time.Nanosecond,
+}
+
+// grpcTimeout parses a grpc-timeout: one to eight digits and a unit.
+func grpcTimeout(s string) (time.Duration, bool) {
+	last := len(s) - 1
+	if last < 1 || last > 8 || !digits(s[:last]) {
+		return 0, false
+	}
+	unit, ok := grpcUnits[s[last]]
+	n, err := strconv.ParseInt(s[:last], 10, 64)
+	if !ok || err != nil {
+		return 0, false
+	}
+	if n > int64(math.MaxInt64/unit) {
+		return math.MaxInt64, true
+	}
+	return time.Duration(n) * unit, true
+}
+
+// grpcError puts into h how a call ended. Before a response that is all there is of it ("trailers only"), after it prefix makes them trailers.
+func grpcError(h http.Header, prefix string, code int, reason string) {
+	h[prefix+"Grpc-Status"] = []string{strconv.Itoa(code)}
+	h[prefix+"Grpc-Message"] = []string{percentEncoded(reason)}
 }
 
 // percentEncoded encodes what grpc-message cannot have as it is.

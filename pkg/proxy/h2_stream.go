@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/cloudgate-dev/cloudgate/pkg/proxy/h1"
 )
@@ -115,7 +116,9 @@ func (st *stream) respond(r *h1.Response, head bool) error {
 	if st.grpc && st.x.up == nil && r.Status >= 400 {
 		st.begun, st.held, st.swallow = true, true, true
 		fillHeader(h, r.Fields)
-		grpcError(h, r.Status, st.x.reason)
+		h["Content-Type"] = []string{"application/grpc"}
+		h["Content-Length"] = nil
+		grpcError(h, "", st.grpcCode(r.Status), st.x.reason)
 		st.rw.WriteHeader(http.StatusOK)
 		return nil
 	}
@@ -186,7 +189,23 @@ func (st *stream) finish(trailers []h1.Field) error {
 	return nil
 }
 
-func (st *stream) abort() { st.aborted = true }
+// abort resets the stream, but where its response is of gRPC, which says in the trailers how a call ended.
+func (st *stream) abort() {
+	h := st.rw.Header()
+	if st.x.canceled && st.begun && isGRPC(h.Get("Content-Type")) && h["Content-Length"] == nil {
+		grpcError(h, http.TrailerPrefix, st.grpcCode(http.StatusBadGateway), st.x.reason)
+		return
+	}
+	st.aborted = true
+}
+
+// grpcCode is what gRPC calls the status that the proxy gives.
+func (st *stream) grpcCode(status int) int {
+	if !st.x.canceled {
+		return grpcStatus(status)
+	}
+	return grpcCanceled(st.r.Header.Get("Grpc-Timeout"), time.Duration(precise()-st.started))
+}
 
 // errNoTunnel is why a stream does not switch protocols.
 var errNoTunnel = errors.New("a stream of HTTP/2 does not switch protocols")

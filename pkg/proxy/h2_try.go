@@ -151,6 +151,7 @@ func (a *attempt) failed(err error, used bool) (result outcome, again bool) {
 	}
 	a.x.member.failures.Add(1)
 	var stream http2.StreamError
+	a.x.canceled = canceled(err)
 	if untouched && used && !errors.As(err, &stream) && !errors.Is(err, errStatus) {
 		return tryStale, false
 	}
@@ -178,6 +179,12 @@ func refused(err error) bool {
 	}
 	// The library has this error for streams above the last that a GOAWAY names, and does not export it.
 	return err.Error() == "http2: Transport received Server's graceful shutdown GOAWAY"
+}
+
+// canceled reports whether the endpoint ended the stream by CANCEL.
+func canceled(err error) bool {
+	var stream http2.StreamError
+	return errors.As(err, &stream) && stream.Code == http2.ErrCodeCancel
 }
 
 // accept puts the head of the response into the exchange.
@@ -235,6 +242,9 @@ func (a *attempt) next() ([]byte, error) {
 	n, err := a.resp.Body.Read(*a.buffer)
 	a.watch.read.Store(0)
 	a.bodyErr = err
+	if err != nil && canceled(err) {
+		a.x.canceled = true
+	}
 	if n == 0 {
 		return nil, err
 	}
