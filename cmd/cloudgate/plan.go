@@ -34,7 +34,7 @@ the Gateways of a cluster are compared with what their cloud has now.
 Steps are + for what is created, ~ for what is updated and - for what is deleted, in an order in which they can be done.`,
 		Example: `  cloudgate plan -f examples/quickstart
   kubectl get gateways,httproutes,services,endpointslices -A -o yaml | cloudgate plan -f -
-  cloudgate plan --gateway shop/web --fake-endpoint http://127.0.0.1:9080 --detailed-exitcode`,
+  cloudgate plan --gateway shop/web --fake-endpoint http://127.0.0.1:7070 --detailed-exitcode`,
 		Args:              cobra.NoArgs,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -19,6 +19,7 @@ import (
 	"github.com/cloudgate-dev/cloudgate/fake-cloud/server"
 	"github.com/cloudgate-dev/cloudgate/fake-cloud/throttle"
 	"github.com/cloudgate-dev/cloudgate/fake-cloud/world"
+	"github.com/cloudgate-dev/cloudgate/pkg/proxy"
 )
 
 // version is set by the linker; without it the build's own is used.
@@ -37,6 +38,8 @@ type flags struct {
 	accessLog                      string
 	accessEvery                    int
 	grace                          time.Duration
+	proxy                          proxy.Options
+	trustedProxies                 []string
 }
 
 func command() *cobra.Command {
@@ -67,6 +70,7 @@ address and DNS name and carries real traffic. Its state survives a restart, als
 	fs.DurationVar(&f.grace, "grace", 5*time.Second, "how long requests may go on when fakecloud stops")
 	fs.StringVar(&f.logFormat, "log-format", "text", "text or json")
 	fs.StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")
+	f.addLimits(fs)
 	return cmd
 }
 
@@ -119,7 +123,7 @@ func run(cmd *cobra.Command, f flags) (err error) {
 func (f flags) config() (server.Config, error) {
 	cfg := server.Config{
 		Listen: f.listen, DNSListen: f.dns, StatePath: f.state, NoSync: f.noSync, PortOffset: f.portOffset, Zone: f.zone,
-		Seed: f.seed, Crash: crash, Grace: f.grace, Version: buildVersion(),
+		Seed: f.seed, Crash: crash, Grace: f.grace, Version: buildVersion(), Proxy: f.proxy,
 	}
 	if f.state == "memory" {
 		cfg.StatePath = ""
@@ -133,6 +137,12 @@ func (f flags) config() (server.Config, error) {
 	}
 	if cfg.Throttle, err = parseThrottle(f.throttle); err != nil {
 		return cfg, fmt.Errorf("--throttle: %w", err)
+	}
+	if cfg.Proxy.TrustedProxies, err = parsePrefixes(f.trustedProxies); err != nil {
+		return cfg, fmt.Errorf("--trusted-proxies: %w", err)
+	}
+	if err := f.checkLimits(); err != nil {
+		return cfg, err
 	}
 	if cfg.Tokens, err = readTokens(f.tokenFile); err != nil {
 		return cfg, fmt.Errorf("--token-file: %w", err)

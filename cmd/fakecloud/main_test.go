@@ -277,6 +277,10 @@ func TestOneLineForWhatIsWrong(t *testing.T) {
 		{"--log-level", []string{"--log-level", "loud"}},
 		{"--log-format", []string{"--log-format", "xml"}},
 		{"--access-log", []string{"--access-log", dir}},
+		{"--max-fields: 0 is under 1", []string{"--max-fields", "0"}},
+		{"--head-timeout: 0 is no time", []string{"--head-timeout", "0s"}},
+		{"--http2-max-frame-bytes: 100 is not within", []string{"--http2-max-frame-bytes", "100"}},
+		{`--trusted-proxies: "x" is neither`, []string{"--trusted-proxies", "x"}},
 		{"port offset -1 is not in", []string{"--state", "memory", "--port-offset", "-1"}},
 	}
 	for _, tt := range tests {

@@ -61,6 +61,9 @@ type Options struct {
 	Logf func(format string, args ...any)
 }
 
+// DefaultOptions returns the options that an Engine uses where nothing is set.
+func DefaultOptions() Options { return Options{}.withDefaults() }
+
 // withDefaults returns o with its zero fields filled in.
 func (o Options) withDefaults() Options {
 	defaults(&o.MaxHead, 64<<10)

@@ -10,7 +10,7 @@ const Name = "fake"
 
 // Config is where the fake cloud is.
 type Config struct {
-	Endpoint string // "http://127.0.0.1:9080"
+	Endpoint string // "http://127.0.0.1:7070"
 	Token    string // empty where the cloud asks for none
 }
 
