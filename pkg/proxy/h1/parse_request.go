@@ -112,7 +112,8 @@ func (r *Request) frame(f framing) error {
 	}
 	r.Close = f.close || r.Minor == 0 && !f.keepAlive
 	r.Trailers = f.teTrailers
-	if f.upgrading && r.Minor > 0 && r.Length == 0 {
+	// HTTP/2 in a tunnel would carry requests that no rule sees.
+	if f.upgrading && r.Minor > 0 && r.Length == 0 && !hasOption(f.upgrade, "h2c") {
 		r.Upgrade = f.upgrade
 	}
 	return nil

@@ -199,3 +199,15 @@ func BenchmarkParse(b *testing.B) {
 		}
 	}
 }
+
+func TestUpgradeIsNotToHTTP2(t *testing.T) {
+	for upgrade, want := range map[string]string{
+		"websocket": "websocket", "x/1, y": "x/1, y",
+		"h2c": "", "H2C": "", "websocket, h2c": "", "websocket,h2c ;x": "",
+	} {
+		r, err := parse("GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade, http2-settings\r\nUpgrade: " + upgrade + "\r\nHTTP2-Settings: x\r\n\r\n")
+		if err != nil || r.Upgrade != want {
+			t.Errorf("%q: want %q, got %q, %v", upgrade, want, r.Upgrade, err)
+		}
+	}
+}
