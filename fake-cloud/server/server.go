@@ -156,6 +156,12 @@ func (s *Server) health(pool string) map[netip.AddrPort]fakeapi.MemberHealth {
 // URL returns the address of the API: "http://127.0.0.1:1234".
 func (s *Server) URL() string { return "http://" + s.listener.Addr().String() }
 
+// Writable returns nil while changes can be kept. The error is one line for the user; it goes by itself when they can be again.
+func (s *Server) Writable() error { return s.world.Health() }
+
+// MovedAside returns where a damaged state file was moved to at the start; empty when it was sound.
+func (s *Server) MovedAside() string { return s.world.MovedAside() }
+
 // DNSAddress returns where DNS answers, over UDP and TCP; empty when it is off.
 func (s *Server) DNSAddress() string {
 	if s.dns == nil {

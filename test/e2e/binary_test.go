@@ -206,3 +206,27 @@ func TestStateDirKeepsAddresses(t *testing.T) {
 		t.Errorf("addresses of two runs: %q", addresses)
 	}
 }
+
+// TestDamagedStateIsSaid: a state that cannot be used is put aside, and the user is told where.
+func TestDamagedStateIsSaid(t *testing.T) {
+	state := t.TempDir()
+	if err := os.WriteFile(filepath.Join(state, "fakecloud.db"), []byte("this is no state"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, failure, code := call(t, "dev", "-f", filepath.Join("..", "..", "examples", "whoami"), "--once", "-o", "json",
+		"--address-pool", newPool().String(), "--state-dir", state)
+	if code != 0 {
+		t.Fatalf("exit code %d: %s", code, failure)
+	}
+	var s dev.State
+	if err := json.Unmarshal([]byte(out), &s); err != nil {
+		t.Fatal(err)
+	}
+	aside, err := filepath.Glob(filepath.Join(state, "fakecloud.db.*"))
+	if err != nil || len(aside) != 1 {
+		t.Fatalf("put aside: %q, %v; want one file", aside, err)
+	}
+	if !says(s.Warnings, aside[0]) {
+		t.Errorf("warnings %q do not name %s", s.Warnings, aside[0])
+	}
+}

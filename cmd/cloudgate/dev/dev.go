@@ -38,6 +38,8 @@ const (
 	grace = time.Second
 	// tryAgain is when an object is applied again that could not be because its predecessor was still going.
 	tryAgain = 50 * time.Millisecond
+	// lookAtCloud is how often is looked whether the cloud can keep its state.
+	lookAtCloud = 500 * time.Millisecond
 	// restBetweenStates bounds how often a State is read while much changes.
 	restBetweenStates = 25 * time.Millisecond
 )
@@ -196,6 +198,7 @@ func (d *Dev) Run(ctx context.Context) error {
 	g.Go(func() error { return d.followFiles(ctx) })
 	g.Go(func() error { return d.followStates(ctx) })
 	if d.cloud != nil {
+		g.Go(func() error { return d.followCloud(ctx) })
 		g.Go(func() error { // a cloud that fails by itself ends everything
 			select {
 			case err := <-cloudDone:

@@ -52,7 +52,9 @@ func ShowChanges(out io.Writer) Display {
 		var seen []string
 		for _, l := range s.lines() {
 			now[l.about] = l.what
-			seen = append(seen, l.about)
+			if !l.passing {
+				seen = append(seen, l.about)
+			}
 			if was, known := facts[l.about]; !known || was != l.what {
 				fmt.Fprintln(&b, printable(strings.TrimSuffix(l.about+": "+l.what, ": ")))
 			}

@@ -94,6 +94,32 @@ func TestLinesShowWhatChanged(t *testing.T) {
 	}
 }
 
+func TestLinesForWhatPasses(t *testing.T) {
+	var out bytes.Buffer
+	show := ShowChanges(&out)
+	waiting := State{Pending: []string{"Gateway default/a: busy", "Gateway default/b: busy"}, CloudProblem: "no space left"}
+	for _, s := range []State{waiting, waiting, {}} {
+		s.finish()
+		if err := show(t.Context(), nil, s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// What was waited for is over without a word, and each is said once.
+	const want = "fake cloud: no space left\nwaiting: Gateway default/a: busy\nwaiting: Gateway default/b: busy\nfake cloud: no space left: gone\n"
+	if diff := cmp.Diff(want, out.String()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestACloudThatCannotKeepItsStateIsAProblem(t *testing.T) {
+	s := State{Settled: true, CloudProblem: "no space left"}
+	s.finish()
+	want := []string{"fake cloud: no space left"}
+	if s.Converged || !cmp.Equal(want, s.Problems) || !cmp.Equal(want, s.outside(nil)) {
+		t.Errorf("converged = %v, problems %q, drawn %q; want %q", s.Converged, s.Problems, s.outside(nil), want)
+	}
+}
+
 func TestJSONIsOneDocumentALine(t *testing.T) {
 	var out bytes.Buffer
 	if err := ShowJSON(&out)(t.Context(), nil, sample()); err != nil {

@@ -39,6 +39,7 @@ func (d *Dev) followStates(ctx context.Context) error {
 			return endOf(ctx, err)
 		}
 		s.Cloud = d.url
+		d.addCloud(&s)
 		d.addFiles(&s)
 		if refreshing || last == nil || !reflect.DeepEqual(*last, s) {
 			if err := d.cfg.Show(ctx, d, s); err != nil {
@@ -68,6 +69,41 @@ func endOf(ctx context.Context, err error) error {
 		return nil
 	}
 	return err
+}
+
+// addCloud adds what is wrong with the embedded cloud as a whole. In a cluster its own log says it, and nobody sees that here.
+func (d *Dev) addCloud(s *State) {
+	if d.cloud == nil {
+		return
+	}
+	s.CloudProblem = d.cloudProblem()
+	if aside := d.cloud.MovedAside(); aside != "" {
+		s.Warnings = append(s.Warnings, "warning: the fake cloud's state file was damaged; it is now "+aside+", and the cloud began empty")
+	}
+}
+
+func (d *Dev) cloudProblem() string {
+	if err := d.cloud.Writable(); err != nil {
+		return err.Error() + "; mend that, and changes go on"
+	}
+	return ""
+}
+
+// followCloud looks whether the embedded cloud can keep its state: no object tells that.
+func (d *Dev) followCloud(ctx context.Context) error {
+	ticker := time.NewTicker(lookAtCloud)
+	defer ticker.Stop()
+	for last := d.cloudProblem(); ; {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+		if now := d.cloudProblem(); now != last {
+			last = now
+			d.wake()
+		}
+	}
 }
 
 // addFiles adds what is wrong with the files.

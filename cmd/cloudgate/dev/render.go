@@ -115,7 +115,7 @@ func locateIn(items []tree.Item, l Listener) {
 
 // outside returns the problems that no tree of a Gateway that is drawn can show.
 func (s State) outside(drawn map[string]bool) []string {
-	problems := slices.Clone(s.Files)
+	problems := s.general()
 	for _, g := range s.Gateways {
 		for _, p := range g.Problems {
 			if !drawn[g.Namespace+"/"+g.Name] {

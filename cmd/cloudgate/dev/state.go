@@ -16,7 +16,9 @@ type State struct {
 	Converged bool `json:"converged"`
 	// Files are what cannot be read as it is now, with file and line; the objects that stood there before are kept.
 	Files []string `json:"files,omitempty"`
-	// Problems are all that is wrong, each with its object first; files that cannot be read come before the rest.
+	// CloudProblem is why the fake cloud refuses all changes for now: its disk is full, for example.
+	CloudProblem string `json:"cloudProblem,omitempty"`
+	// Problems are all that is wrong, each with its object first; the cloud and files that cannot be read come before the rest.
 	Problems []string `json:"problems"`
 	// Pending is what is being waited for, while it is not settled.
 	Pending []string `json:"pending,omitempty"`
@@ -92,7 +94,7 @@ func (s *State) finish() {
 	slices.SortFunc(s.Routes, func(a, b Route) int {
 		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
 	})
-	s.Problems = append([]string{}, s.Files...)
+	s.Problems = s.general()
 	for _, g := range s.Gateways {
 		for _, p := range g.Problems {
 			s.Problems = append(s.Problems, g.id()+": "+p)
@@ -113,41 +115,62 @@ func (s *State) finish() {
 	s.Converged = s.Settled && len(s.Problems) == 0
 }
 
-// line is one fact of a State: what it is about, and what is so.
-type line struct{ about, what string }
+// general returns the problems that are no object's.
+func (s *State) general() []string {
+	problems := append([]string{}, s.Files...)
+	if s.CloudProblem != "" {
+		problems = slices.Insert(problems, 0, "fake cloud: "+s.CloudProblem)
+	}
+	return problems
+}
+
+// line is one fact of a State: what it is about, and what is so. That one of passing is gone is not worth a word.
+type line struct {
+	about, what string
+	passing     bool
+}
 
 // lines flattens s, so that two States can be compared fact by fact.
 func (s State) lines() []line {
 	var all []line
 	if s.Cloud != "" {
-		all = append(all, line{"fake cloud", s.Cloud})
+		all = append(all, line{about: "fake cloud", what: s.Cloud})
+	}
+	if s.CloudProblem != "" {
+		all = append(all, line{about: "fake cloud: " + s.CloudProblem})
 	}
 	for _, f := range s.Files {
-		all = append(all, line{f, "the objects it had before are kept"})
+		all = append(all, line{about: f, what: "the objects it had before are kept"})
 	}
 	for _, p := range s.Pending {
-		all = append(all, line{"waiting", p})
+		all = append(all, line{about: "waiting: " + p, passing: true})
 	}
 	for _, w := range s.Warnings {
-		all = append(all, line{w, ""})
+		all = append(all, line{about: w})
 	}
 	for _, g := range s.Gateways {
 		state := "not programmed"
+		if len(g.Problems) == 0 {
+			state += " yet"
+		}
 		if g.Programmed {
 			state = "programmed at " + strings.Join(g.Addresses, ", ")
 		}
-		all = append(all, line{g.id(), withProblems(state, g.Problems)})
+		all = append(all, line{about: g.id(), what: withProblems(state, g.Problems)})
 		for _, l := range g.Listeners {
-			all = append(all, line{g.id() + " listener " + l.Name, withProblems(l.summary(), l.Problems)})
+			all = append(all, line{about: g.id() + " listener " + l.Name, what: withProblems(l.summary(), l.Problems)})
 		}
 	}
 	for _, r := range s.Routes {
 		for _, p := range r.Parents {
 			state := "not accepted"
+			if len(p.Problems) == 0 {
+				state += " yet"
+			}
 			if p.Accepted {
 				state = "accepted"
 			}
-			all = append(all, line{r.id() + " on " + p.id(), withProblems(state, p.Problems)})
+			all = append(all, line{about: r.id() + " on " + p.id(), what: withProblems(state, p.Problems)})
 		}
 	}
 	return all
