@@ -129,9 +129,10 @@ func (st *stream) respond(r *h1.Response, head bool) error {
 	}
 	st.held = r.Length == 0 || head
 	switch {
-	case r.Length < 0, r.Status == http.StatusNoContent:
+	case r.Length < 0, r.Status == http.StatusNoContent, r.Status == http.StatusNotModified:
+		// With 304 it may be said, but clients (Go's is one) then miss the body.
 		h["Content-Length"] = nil
-	case r.Length == 0 && (r.Status == http.StatusNotModified || isGRPC(h.Get("Content-Type"))):
+	case r.Length == 0 && isGRPC(h.Get("Content-Type")):
 		h["Content-Length"] = nil
 	default:
 		h["Content-Length"] = []string{strconv.FormatInt(r.Length, 10)}

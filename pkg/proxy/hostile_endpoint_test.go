@@ -93,3 +93,19 @@ func TestExtraBytesAreNotTheNextResponse(t *testing.T) {
 		}
 	}
 }
+
+// A response that is not modified may say how long the one would be that it stands for. Nobody is to wait for that over HTTP/2.
+func TestNotModifiedWithALength(t *testing.T) {
+	up := scripted(t, func(c net.Conn) {
+		if _, err := http.ReadRequest(bufio.NewReader(c)); err == nil {
+			_, _ = io.WriteString(c, "HTTP/1.1 304 Not Modified\r\nETag: x\r\nContent-Length: 5\r\n\r\n")
+		}
+	})
+	e := newEngine(t, Options{})
+	address := apply(t, e, site(t, map[string]Action{"/": to("p")}, map[string]*Pool{"p": poolOf(up)}))
+	for _, c := range []*http.Client{client1(t, nil, ""), client2(t, nil, "")} {
+		if got := do(t, c, request(t, "GET", "http://"+address, "")); got.Status != 304 || got.Body != "" || got.Header.Get("Etag") != "x" {
+			t.Errorf("want 304, got %+v", got)
+		}
+	}
+}
