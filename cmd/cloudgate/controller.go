@@ -53,7 +53,7 @@ func newControllerCommand() *cobra.Command {
 
 It serves the Gateways whose GatewayClass has the controllerName cloudgate.dev/<provider>, with the providers that
 are configured by flags. Several replicas can run; the elected leader works.`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runController(cmd.Context(), &f)
 		},

@@ -44,7 +44,7 @@ cloud is the fake cloud, in the process, and carries real traffic: each load bal
 listener's port where this user may listen there, else on that port plus an offset. Backends are taken from EndpointSlices.`,
 		Example: `  cloudgate dev -f examples/quickstart
   cloudgate dev -f manifests --once -o json   # for scripts: exits 1 when something is wrong`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runDev(cmd.Context(), o, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},

@@ -35,7 +35,7 @@ Steps are + for what is created, ~ for what is updated and - for what is deleted
 		Example: `  cloudgate plan -f examples/quickstart
   kubectl get gateways,httproutes,services,endpointslices -A -o yaml | cloudgate plan -f -
   cloudgate plan --gateway shop/web --fake-endpoint http://127.0.0.1:7070 --detailed-exitcode`,
-		Args:              cobra.NoArgs,
+		Args:              noArgs,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return f.run(cmd.Context(), cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr())

@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -11,7 +13,7 @@ func newRootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "cloudgate",
 		Short: "Turns Gateway API objects into the load balancers that a cloud already sells",
-		Args:  cobra.NoArgs,
+		Args:  noArgs,
 		// An error is one line, printed by main.
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -29,4 +31,23 @@ func newRootCommand() *cobra.Command {
 		newStatusCommand(),
 	)
 	return root
+}
+
+// noArgs refuses arguments, and says what may have been meant: a file without its flag, or a Gateway.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	what := fmt.Sprintf("%s takes no argument %q", cmd.CommandPath(), args[0])
+	if cmd.HasSubCommands() {
+		what = fmt.Sprintf("%s has no command %q", cmd.CommandPath(), args[0])
+	}
+	_, err := os.Stat(args[0])
+	switch {
+	case err == nil && cmd.Flags().Lookup("filename") != nil:
+		what += ": did you mean -f " + args[0] + "?"
+	case cmd.Flags().Lookup("gateway") != nil && strings.Count(args[0], "/") == 1:
+		what += ": did you mean --gateway " + args[0] + "?"
+	}
+	return exitError{code: 2, err: fmt.Errorf("%s (see `%s --help`)", what, cmd.CommandPath())}
 }

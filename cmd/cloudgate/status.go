@@ -31,7 +31,7 @@ What is wrong is what the statuses in the cluster say. The health of targets is 
   ✓ fine   … being worked on   ~ works in part   ✗ wrong   · nobody said yet   ! what is wrong`,
 		Example: `  cloudgate status
   cloudgate status --gateway shop/web --fake-endpoint http://127.0.0.1:7070`,
-		Args:              cobra.NoArgs,
+		Args:              noArgs,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return f.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr())

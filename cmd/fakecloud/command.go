@@ -49,9 +49,10 @@ func command() *cobra.Command {
 		Short: "A cloud on this machine: load balancers that answer, behind an API like a cloud's",
 		Long: `fakecloud serves the API of a cloud that sells load balancers, and the load balancers themselves: each has its own
 address and DNS name and carries real traffic. Its state survives a restart, also after a kill.`,
-		Args: cobra.NoArgs, SilenceUsage: true, SilenceErrors: true, Version: buildVersion(),
+		Args: noArgs, SilenceUsage: true, SilenceErrors: true, Version: buildVersion(),
 		RunE: func(cmd *cobra.Command, _ []string) error { return run(cmd, f) },
 	}
+	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return fmt.Errorf("%w (see `fakecloud --help`)", err) })
 	fs := cmd.Flags()
 	fs.StringVar(&f.listen, "listen", "127.0.0.1:7070", "address of the API, of /metrics and /healthz")
 	fs.StringVar(&f.dns, "dns-listen", "127.0.0.1:7053", `address of DNS, UDP and TCP, or "off"`)
@@ -72,6 +73,13 @@ address and DNS name and carries real traffic. Its state survives a restart, als
 	fs.StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")
 	f.addLimits(fs)
 	return cmd
+}
+
+func noArgs(_ *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return fmt.Errorf("fakecloud takes no argument %q (see `fakecloud --help`)", args[0])
+	}
+	return nil
 }
 
 func buildVersion() string {

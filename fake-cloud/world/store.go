@@ -52,7 +52,7 @@ func (d *damage) Unwrap() error { return d.err }
 // openStore opens or makes the file and reads all of it. The error is a *damage where the file is there and is not sound.
 func openStore(path string, sync bool, pool AddressPool) (*store, *state, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, nil, fmt.Errorf("state directory: %w", err)
+		return nil, nil, fmt.Errorf("state directory: %w: mend that, or choose another file", err)
 	}
 	if info, err := os.Stat(path); err == nil && info.Size() == 0 {
 		return nil, nil, &damage{errors.New("the file is empty")}
@@ -85,7 +85,7 @@ func openBolt(path string, sync bool) (db *bbolt.DB, err error) {
 	case errors.Is(err, berrors.ErrTimeout):
 		return nil, fmt.Errorf("state file %s is in use by another process: stop it, or choose another file", path)
 	case errors.As(err, &errno):
-		return nil, fmt.Errorf("state file: %w", err)
+		return nil, fmt.Errorf("state file: %w: mend that, or choose another file", err)
 	default:
 		return nil, &damage{err}
 	}
@@ -106,7 +106,7 @@ func (s *store) load(pool AddressPool) (loaded *state, err error) {
 	defer asDamage(&err)()
 	tx, err := s.db.Begin(false)
 	if err != nil {
-		return nil, fmt.Errorf("state file: %w", err)
+		return nil, fmt.Errorf("state file: %w: mend that, or choose another file", err)
 	}
 	loaded = newState(pool)
 	var want, got head

@@ -151,7 +151,7 @@ func (d *Dev) openCloud() error {
 	}
 	if d.cfg.StateDir != "" {
 		if err := os.MkdirAll(d.cfg.StateDir, 0o700); err != nil {
-			return fmt.Errorf("state folder: %w", err)
+			return fmt.Errorf("state folder: %w: mend that, or choose another with --state-dir", err)
 		}
 		config.StatePath = filepath.Join(d.cfg.StateDir, "fakecloud.db")
 	}

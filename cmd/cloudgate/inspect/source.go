@@ -54,7 +54,10 @@ const unassigned types.UID = "unassigned"
 func FromFiles(paths []string, stdin io.Reader, providers Providers) (Scene, error) {
 	set := files.Load(files.Config{Paths: paths, Stdin: stdin, Scheme: reconciler.Scheme()})
 	if err := set.Err(); err != nil {
-		return Scene{}, fmt.Errorf("the manifests cannot be read:\n%w", err)
+		if len(set.Problems)-len(set.Warnings()) == 1 {
+			return Scene{}, fmt.Errorf("the manifests cannot be read: %w", err)
+		}
+		return Scene{}, fmt.Errorf("the manifests cannot be read:\n%w", err) // a list has its lines to itself
 	}
 	objects := make([]client.Object, 0, len(set.Objects))
 	for _, o := range set.Objects {
