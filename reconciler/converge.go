@@ -51,12 +51,27 @@ const (
 	stepBlocked // it failed, or is not finished, or needs one that is: those After it are not started
 )
 
-// run carries out p, starting from got. Steps run concurrently where After allows; a step that fails stops only those that need
-// it. hold returns the error of a step that is known to fail and not to be asked again yet, and nil for every other.
-func (x *executor) run(ctx context.Context, owner ir.Owner, p plan.Plan, got graph.Graph, hold func(plan.Step) *cloud.Error) *progress {
-	r := &run{x: x, owner: owner, plan: p, hold: hold, states: make([]stepState, len(p.Steps)), progress: &progress{got: cloneGraph(got)}}
+// job is a plan and what is known about how to carry it out.
+type job struct {
+	owner ir.Owner
+	plan  plan.Plan
+	got   graph.Graph
+	// hold returns the error of a step that is known to fail and not to be asked again yet, and nil for every other.
+	hold func(plan.Step) *cloud.Error
+	// patient leaves the deletes that are marked Last to a later run where something may be about to take the place of what they delete: while it is not
+	// ready, or has failed in a way that passes.
+	patient bool
+}
+
+// run carries out a plan, starting from got. Steps run concurrently where After and Last allow; a step that fails stops only those
+// that need it.
+func (x *executor) run(ctx context.Context, j job) *progress {
+	p := j.plan
+	r := &run{x: x, job: j, states: make([]stepState, len(p.Steps)), progress: &progress{got: cloneGraph(j.got)}}
 	r.finished = make(chan int, len(p.Steps))
 	r.errs = make([]*cloud.Error, len(p.Steps))
+	r.passing = make([]bool, len(p.Steps))
+	r.peers = makersOf(p)
 	for left := r.start(ctx); left > 0; left += r.start(ctx) {
 		<-r.finished
 		left--
@@ -71,15 +86,15 @@ func (x *executor) run(ctx context.Context, owner ir.Owner, p plan.Plan, got gra
 
 // run is one plan under way. The fields below mu change while steps run.
 type run struct {
+	job
 	x        *executor
-	owner    ir.Owner
-	plan     plan.Plan
-	hold     func(plan.Step) *cloud.Error
 	finished chan int
 	next     int // no step before it waits
 
 	mu       sync.Mutex
 	states   []stepState
+	passing  []bool // by step: it is blocked by something that passes
+	peers    map[peerKey]*peers
 	running  int
 	errs     []*cloud.Error
 	progress *progress
@@ -95,12 +110,13 @@ func (r *run) start(ctx context.Context) int {
 		if r.states[i] == stepWaiting {
 			switch r.readyLocked(i) {
 			case stepBlocked:
-				r.states[i] = stepBlocked
+				r.endLocked(i, stepBlocked)
 				r.progress.skipped++
 			case stepRunning:
 				if err := r.hold(r.plan.Steps[i]); err != nil {
-					r.states[i] = stepBlocked
 					r.errs[i] = err
+					r.passing[i] = !waits(err.Kind)
+					r.endLocked(i, stepBlocked)
 					r.progress.held++
 					continue
 				}
@@ -128,11 +144,15 @@ func (r *run) readyLocked(i int) stepState {
 	for _, before := range r.plan.Steps[i].After {
 		switch r.states[before] {
 		case stepBlocked:
+			r.passing[i] = r.passing[before]
 			return stepBlocked
 		case stepWaiting, stepRunning:
 			state = stepWaiting
 		case stepDone:
 		}
+	}
+	if state == stepRunning && r.plan.Steps[i].Last {
+		return r.lastLocked(i)
 	}
 	return state
 }
@@ -154,7 +174,7 @@ func (r *run) perform(ctx context.Context, i int, step plan.Step) {
 	node, err := r.x.apply(ctx, r.owner, step)
 	r.mu.Lock()
 	r.running--
-	r.states[i] = r.recordLocked(i, step, node, err)
+	r.endLocked(i, r.recordLocked(i, step, node, err))
 	r.mu.Unlock()
 	r.finished <- i
 }
@@ -168,6 +188,7 @@ func (r *run) recordLocked(i int, step plan.Step, node graph.Node, err *cloud.Er
 		p.got.Drop(id)
 	case err != nil:
 		r.errs[i] = err
+		r.passing[i] = !waits(err.Kind)
 		if err.Kind == cloud.Unknown || err.Kind == cloud.Unavailable {
 			p.doubtful = true
 		}
@@ -183,6 +204,7 @@ func (r *run) recordLocked(i int, step plan.Step, node graph.Node, err *cloud.Er
 		}
 		p.got[id] = gone
 		p.waiting = true
+		r.passing[i] = true
 		return stepBlocked
 	default:
 		node.ID = id
@@ -192,6 +214,7 @@ func (r *run) recordLocked(i int, step plan.Step, node graph.Node, err *cloud.Er
 	if step.Op != plan.Delete && node.Pending != "" && node.External == "" {
 		// It has no name yet by which another could refer to it.
 		p.waiting = true
+		r.passing[i] = true
 		return stepBlocked
 	}
 	return stepDone

@@ -31,7 +31,7 @@ func (c *Controller) reconcileGateway(ctx context.Context, req reconcile.Request
 	gw, exists := c.views.gateways.get(req.NamespacedName)
 	if !exists {
 		c.ledger.forgetGateway(req.NamespacedName)
-		return reconcile.Result{}, nil
+		return unlessConflict(c.withdraw(ctx, []string{parentKey("Gateway", req.NamespacedName)}))
 	}
 	gw = latest(c.writer, gw)
 	class, hasClass := c.views.classes.get(client.ObjectKey{Name: string(gw.Spec.GatewayClassName)})
@@ -115,9 +115,6 @@ func (c *Controller) apply(ctx context.Context, x *executor, e *entry, wanted *i
 	return c.converge(ctx, x, e, want)
 }
 
-// sourced is a Spec that knows which Kubernetes object it comes from.
-type sourced interface{ Source() ir.Source }
-
 // outcomeOf says what a pass came to in the terms of package status. What was not asked of the cloud is as the LoadBalancer remembers it.
 func outcomeOf(p *pass, lb *v1alpha1.LoadBalancer) status.Outcome {
 	o := status.Outcome{Applied: p.applied, Pending: p.pending, Drift: p.drift}
@@ -132,7 +129,7 @@ func outcomeOf(p *pass, lb *v1alpha1.LoadBalancer) status.Outcome {
 		if spec == nil {
 			spec = f.step.Got.Spec
 		}
-		if s, ok := spec.(sourced); ok {
+		if s, ok := spec.(cloud.Sourced); ok {
 			failed.Source = s.Source()
 		}
 		o.Failures = append(o.Failures, failed)

@@ -15,7 +15,7 @@ const (
 	byNamespace = toolscache.NamespaceIndex
 	byClass     = "class"     // Gateways by the name of their class
 	byUID       = "uid"       // Gateways by UID
-	byParent    = "parent"    // ListenerSets and routes by what they attach to, now or, as our status says, until now
+	byParent    = "parent"    // ListenerSets, routes and policies by what they attach to, now or, as our status says, until now
 	byService   = "service"   // routes, policies and endpoint slices by Service
 	bySecret    = "secret"    // Gateways, ListenerSets and policies by the Secrets that they name
 	byConfigMap = "configmap" // Gateways and policies by the ConfigMaps that they name
@@ -70,6 +70,7 @@ func (x indexes) route() toolscache.Indexers {
 
 func (x indexes) policy() toolscache.Indexers {
 	return toolscache.Indexers{
+		byParent:    indexer(func(p *gwv1.BackendTLSPolicy) []string { return x.ancestors(p) }),
 		byService:   indexer(func(p *gwv1.BackendTLSPolicy) []string { return keys(policyServices(p)) }),
 		bySecret:    indexer(func(p *gwv1.BackendTLSPolicy) []string { return keys(policyRefs(p, "Secret")) }),
 		byConfigMap: indexer(func(p *gwv1.BackendTLSPolicy) []string { return keys(policyRefs(p, "ConfigMap")) }),
@@ -96,6 +97,20 @@ func (x indexes) parents(route client.Object) []string {
 			continue
 		}
 		if key, ok := refKey(route.GetNamespace(), p.ParentRef); ok {
+			out = append(out, key)
+		}
+	}
+	return out
+}
+
+// ancestors returns what our part of a policy's status says that it concerns.
+func (x indexes) ancestors(policy *gwv1.BackendTLSPolicy) []string {
+	var out []string
+	for _, a := range policy.Status.Ancestors {
+		if !x.ours(a.ControllerName) {
+			continue
+		}
+		if key, ok := refKey(policy.Namespace, a.AncestorRef); ok {
 			out = append(out, key)
 		}
 	}

@@ -169,7 +169,7 @@ func TestAFailedStepStopsOnlyWhatNeedsIt(t *testing.T) {
 		}
 		return graph.Node{External: "id"}, nil
 	})
-	got := x.run(t.Context(), ir.Owner{}, p, graph.Graph{}, never)
+	got := x.run(t.Context(), job{plan: p, got: graph.Graph{}, hold: never, patient: true})
 	if diff := cmp.Diff(map[string]bool{"b": true, "needs-b": true}, names(got.done)); diff != "" {
 		t.Errorf("done (-want +got):\n%s", diff)
 	}
@@ -201,7 +201,7 @@ func TestStepsRunAtOnceWithinTheBound(t *testing.T) {
 	for i := range n {
 		p.Steps = append(p.Steps, create(fmt.Sprint(i)))
 	}
-	if got := x.run(t.Context(), ir.Owner{}, p, graph.Graph{}, never); len(got.done) != n {
+	if got := x.run(t.Context(), job{plan: p, got: graph.Graph{}, hold: never, patient: true}); len(got.done) != n {
 		t.Errorf("%d steps done, want %d", len(got.done), n)
 	}
 	if most.Load() != atOnce {
@@ -225,7 +225,7 @@ func TestWhatWaitsForAPendingStep(t *testing.T) {
 			}
 			return graph.Node{External: "id"}, nil
 		})
-		got := x.run(t.Context(), ir.Owner{}, plan.Plan{Steps: []plan.Step{tc.step, create("b", 0)}}, graph.New(graph.Node{ID: graph.ID{Kind: "k", Name: "a"}}), never)
+		got := x.run(t.Context(), job{plan: plan.Plan{Steps: []plan.Step{tc.step, create("b", 0)}}, got: graph.New(graph.Node{ID: graph.ID{Kind: "k", Name: "a"}}), hold: never, patient: true})
 		if len(got.done) != tc.want || len(got.failed) != 0 {
 			t.Errorf("%s: %d steps done, want %d; failed: %v", name, len(got.done), tc.want, got.failed)
 		}
@@ -246,7 +246,7 @@ func TestRefsAreFilledFromWhatStepsMade(t *testing.T) {
 		}
 		return graph.Node{External: "id-" + s.ID().Name}, nil
 	})
-	x.run(t.Context(), ir.Owner{}, plan.Plan{Steps: []plan.Step{create("a"), second}}, graph.Graph{}, never)
+	x.run(t.Context(), job{plan: plan.Plan{Steps: []plan.Step{create("a"), second}}, got: graph.Graph{}, hold: never, patient: true})
 	if seen[a].External != "id-a" {
 		t.Errorf("refs of the second step: %+v", seen)
 	}

@@ -20,17 +20,21 @@ type mapping struct {
 	woken func(types.NamespacedName)
 }
 
-// gateways are names of Gateways, each once.
+// gateways are names of Gateways, or of ListenerSets where those are what passes are over, each once.
 type gateways map[types.NamespacedName]struct{}
 
 // handler makes an event handler of a function that gathers Gateways.
 func (m mapping) handler(find func(gateways, client.Object)) handler.EventHandler {
+	return requests(find, m.woken)
+}
+
+func requests(find func(gateways, client.Object), woken func(types.NamespacedName)) handler.EventHandler {
 	return handler.EnqueueRequestsFromMapFunc(func(_ context.Context, obj client.Object) []reconcile.Request {
 		found := make(gateways)
 		find(found, obj)
 		requests := make([]reconcile.Request, 0, len(found))
 		for name := range found {
-			m.woken(name)
+			woken(name)
 			requests = append(requests, reconcile.Request{NamespacedName: name})
 		}
 		return requests
@@ -61,8 +65,31 @@ func (m mapping) route(found gateways, obj client.Object) {
 	for _, p := range status {
 		if m.x.ours(p.ControllerName) {
 			m.parent(found, obj.GetNamespace(), p.ParentRef)
+			m.stale(found, obj.GetNamespace(), p.ParentRef)
 		}
 	}
+}
+
+// stale gathers a Gateway that is not there, though a status says that it is a parent: a pass over its name takes that back.
+func (m mapping) stale(found gateways, namespace string, ref gwv1.ParentReference) {
+	if _, ok := refKey(namespace, ref); ok && (ref.Kind == nil || *ref.Kind == "Gateway") {
+		found[named(namespace, ref.Namespace, ref.Name)] = struct{}{}
+	}
+}
+
+// setsOf gathers the ListenerSets that the status of a route names, whether they are there or not.
+func (m mapping) setsOf(found gateways, obj client.Object) {
+	_, status := routeParents(obj)
+	for _, p := range status {
+		if _, ok := refKey(obj.GetNamespace(), p.ParentRef); ok && m.x.ours(p.ControllerName) && p.ParentRef.Kind != nil && *p.ParentRef.Kind == "ListenerSet" {
+			found[named(obj.GetNamespace(), p.ParentRef.Namespace, p.ParentRef.Name)] = struct{}{}
+		}
+	}
+}
+
+// setsIn gathers the ListenerSets of a Gateway.
+func (m mapping) setsIn(found gateways, obj client.Object) {
+	each(m.v.sets.by(byParent, parentKey("Gateway", client.ObjectKeyFromObject(obj))), found, m.gateway)
 }
 
 func (m mapping) parent(found gateways, namespace string, ref gwv1.ParentReference) {

@@ -53,12 +53,12 @@ type pass struct {
 // converge brings the owner of e to want, as far as it can be done now.
 func (c *Controller) converge(ctx context.Context, x *executor, e *entry, want graph.Graph) pass {
 	var p pass
-	for range attempts {
+	for n := range attempts {
 		p.failures = nil
 		if !c.learn(ctx, x, e, want, &p) {
 			break
 		}
-		again := c.step(ctx, x, e, want, &p)
+		again := c.step(ctx, x, e, want, &p, n+1 == attempts)
 		if !again || ctx.Err() != nil {
 			break
 		}
@@ -148,11 +148,19 @@ func (c *Controller) observe(ctx context.Context, x *executor, e *entry, poll bo
 	return nil
 }
 
-// step compares and carries out one plan. It returns true when the cloud turned out to be other than remembered, so that it has been
-// observed and has to be compared again.
-func (c *Controller) step(ctx context.Context, x *executor, e *entry, want graph.Graph, p *pass) (again bool) {
+// How often a delete is put off because of what may be about to take the place of what it deletes: passes that failed, and questions
+// whether the cloud is done (20 s and more of them). A resource that never works must not keep another for ever.
+const (
+	patientRetries = 3
+	patientPolls   = 12
+)
+
+// step compares and carries out one plan. It returns true when that has to be done again: the cloud turned out to be other than
+// remembered, and has been observed; or there is room now for what a quota refused. final says that there is no again.
+func (c *Controller) step(ctx context.Context, x *executor, e *entry, want graph.Graph, p *pass, final bool) (again bool) {
 	e.mu.Lock()
 	got, checked := e.got, e.checked
+	patient := e.retries < patientRetries && e.polls < patientPolls
 	e.checked = false
 	e.mu.Unlock()
 
@@ -175,7 +183,7 @@ func (c *Controller) step(ctx context.Context, x *executor, e *entry, want graph
 	e.changes++
 	e.mu.Unlock()
 	began := c.now()
-	progress := x.run(ctx, e.owner, todo, got, e.hold(began))
+	progress := x.run(ctx, job{owner: e.owner, plan: todo, got: got, hold: e.hold(began), patient: patient})
 	if len(progress.done) > 0 {
 		p.steps += len(progress.done)
 		x.metrics.converged(x.provider.Name(), c.now().Sub(began))
@@ -189,7 +197,15 @@ func (c *Controller) step(ctx context.Context, x *executor, e *entry, want graph
 	}
 	e.mu.Unlock()
 	p.failures = progress.failed
+	roomier := !final && madeRoom(progress)
+	if roomier {
+		// They are not failures yet, and nobody hears of them.
+		p.failures = slices.DeleteFunc(slices.Clone(p.failures), func(f failure) bool { return f.err.Kind == cloud.Quota })
+	}
 	c.note(e, progress, p)
+	if roomier && !progress.doubtful && !stale(progress.failed) {
+		return true
+	}
 	if !stale(progress.failed) {
 		return false
 	}
@@ -198,6 +214,12 @@ func (c *Controller) step(ctx context.Context, x *executor, e *entry, want graph
 		return false
 	}
 	return true
+}
+
+// madeRoom tells that something was deleted while a quota refused something else.
+func madeRoom(p *progress) bool {
+	return slices.ContainsFunc(p.failed, func(f failure) bool { return f.err.Kind == cloud.Quota }) &&
+		slices.ContainsFunc(p.done, func(s plan.Step) bool { return s.Op == plan.Delete })
 }
 
 // stale tells that a step failed because the cloud is not as it was remembered.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 	"sigs.k8s.io/controller-runtime/pkg/log"
@@ -22,7 +21,7 @@ func (c *Controller) release(ctx context.Context, gw *gwv1.Gateway) (reconcile.R
 	key := c.owner(string(gw.UID), gw.Namespace, gw.Name).Key()
 	if !controllerutil.ContainsFinalizer(gw, finalizer) {
 		c.ledger.forget(key)
-		return reconcile.Result{}, nil
+		return unlessConflict(c.withdraw(ctx, c.parentsIn(gw)))
 	}
 	if c.ledger.isReleased(key) {
 		return reconcile.Result{}, nil // the cache has not seen the finalizer go
@@ -131,12 +130,8 @@ func (c *Controller) releasing(ctx context.Context, lb *v1alpha1.LoadBalancer, p
 
 // letGo takes away what says that the Gateway is ours. The finalizer goes last.
 func (c *Controller) letGo(ctx context.Context, gw *gwv1.Gateway, lb *v1alpha1.LoadBalancer) (reconcile.Result, error) {
-	conflict, err := c.writer.write(ctx, c.withdrawals(gw))
-	if err != nil {
-		return reconcile.Result{}, err
-	}
-	if conflict {
-		return reconcile.Result{RequeueAfter: soon}, nil
+	if err := c.withdraw(ctx, c.parentsIn(gw)); err != nil {
+		return unlessConflict(err)
 	}
 	if lb != nil {
 		if err := client.IgnoreNotFound(c.client.Delete(ctx, lb, client.Preconditions{UID: &lb.UID})); err != nil {
@@ -150,46 +145,6 @@ func (c *Controller) letGo(ctx context.Context, gw *gwv1.Gateway, lb *v1alpha1.L
 	c.events.Eventf(gw, nil, "Normal", "Deleted", "Delete", "the load balancer is gone from the cloud")
 	log.FromContext(ctx).Info("the load balancer is gone from the cloud")
 	return reconcile.Result{}, nil
-}
-
-// withdrawals gathers the statuses of routes and policies without what was said in them about this Gateway.
-func (c *Controller) withdrawals(gw *gwv1.Gateway) changes {
-	s := c.views.snapshot(nil, gw)
-	c.writer.refresh(s)
-	parents := map[string]bool{parentKey("Gateway", client.ObjectKeyFromObject(gw)): true}
-	for _, set := range s.ListenerSets {
-		parents[parentKey("ListenerSet", client.ObjectKeyFromObject(set))] = true
-	}
-	without := func(route metav1.Object, status gwv1.RouteStatus) gwv1.RouteStatus {
-		return gwv1.RouteStatus{Parents: slices.DeleteFunc(slices.Clone(status.Parents), func(p gwv1.RouteParentStatus) bool {
-			key, ok := refKey(route.GetNamespace(), p.ParentRef)
-			return ok && ours(p.ControllerName) && parents[key]
-		})}
-	}
-	var cs changes
-	for _, r := range s.HTTPRoutes {
-		add(c.writer, &cs, "HTTPRoute", r, without(r, r.Status.RouteStatus), true, func(r *gwv1.HTTPRoute) *gwv1.RouteStatus { return &r.Status.RouteStatus })
-	}
-	for _, r := range s.GRPCRoutes {
-		add(c.writer, &cs, "GRPCRoute", r, without(r, r.Status.RouteStatus), true, func(r *gwv1.GRPCRoute) *gwv1.RouteStatus { return &r.Status.RouteStatus })
-	}
-	for _, r := range s.TLSRoutes {
-		add(c.writer, &cs, "TLSRoute", r, without(r, r.Status.RouteStatus), true, func(r *gwv1.TLSRoute) *gwv1.RouteStatus { return &r.Status.RouteStatus })
-	}
-	for _, r := range s.TCPRoutes {
-		add(c.writer, &cs, "TCPRoute", r, without(r, r.Status.RouteStatus), true, func(r *gwv1.TCPRoute) *gwv1.RouteStatus { return &r.Status.RouteStatus })
-	}
-	for _, r := range s.UDPRoutes {
-		add(c.writer, &cs, "UDPRoute", r, without(r, r.Status.RouteStatus), true, func(r *gwv1.UDPRoute) *gwv1.RouteStatus { return &r.Status.RouteStatus })
-	}
-	for _, p := range s.BackendTLSPolicies {
-		want := gwv1.PolicyStatus{Ancestors: slices.DeleteFunc(slices.Clone(p.Status.Ancestors), func(a gwv1.PolicyAncestorStatus) bool {
-			key, ok := refKey(p.Namespace, a.AncestorRef)
-			return ok && ours(a.ControllerName) && parents[key]
-		})}
-		add(c.writer, &cs, "BackendTLSPolicy", p, want, true, func(p *gwv1.BackendTLSPolicy) *gwv1.PolicyStatus { return &p.Status })
-	}
-	return cs
 }
 
 // move empties the cloud that a Gateway leaves for another, because its class changed, and forgets its LoadBalancer.
@@ -210,6 +165,10 @@ func (c *Controller) move(ctx context.Context, gw *gwv1.Gateway, lb *v1alpha1.Lo
 			return err
 		}
 		return repeatError{result.RequeueAfter}
+	}
+	// What was said under the old class's controller name would stay beside what is said under the new one's.
+	if err := c.withdraw(ctx, c.parentsIn(gw)); err != nil {
+		return err
 	}
 	c.ledger.forget(c.owner(string(gw.UID), gw.Namespace, gw.Name).Key())
 	if err := client.IgnoreNotFound(c.client.Delete(ctx, lb, client.Preconditions{UID: &lb.UID})); err != nil {

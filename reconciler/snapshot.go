@@ -59,6 +59,9 @@ func (g *gatherer) gather() {
 	g.s.TLSRoutes = attached(g, g.v.tls, parents)
 	g.s.TCPRoutes = attached(g, g.v.tcp, parents)
 	g.s.UDPRoutes = attached(g, g.v.udp, parents)
+	for _, p := range g.v.policies.by(byParent, parents[0]) {
+		g.policy(p) // it may have nothing to do with the Gateway any more, and its status has to say so
+	}
 }
 
 // attached returns the routes of one kind that have one of parents, and gathers what they refer to.

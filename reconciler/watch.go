@@ -35,7 +35,7 @@ import (
 // +kubebuilder:rbac:groups=coordination.k8s.io,resources=leases,verbs=get;list;watch;create;update;patch;delete
 // +kubebuilder:rbac:groups=apiextensions.k8s.io,resources=customresourcedefinitions,verbs=get
 
-// watch makes the two controllers and everything that wakes them.
+// watch makes the controllers and everything that wakes them.
 func (c *Controller) watch(mgr manager.Manager) error {
 	gateways, err := controller.New("gateway", mgr, controller.Options{
 		Reconciler:              reconcile.Func(c.reconcileGateway),
@@ -49,6 +49,15 @@ func (c *Controller) watch(mgr manager.Manager) error {
 	}
 	classes, err := controller.New("gatewayclass", mgr, controller.Options{
 		Reconciler:         reconcile.Func(c.reconcileClass),
+		SkipNameValidation: yes(),
+		EnableWarmup:       yes(),
+		RateLimiter:        c.retries(),
+	})
+	if err != nil {
+		return err
+	}
+	sets, err := controller.New("listenerset", mgr, controller.Options{
+		Reconciler:         reconcile.Func(c.reconcileListenerSet),
 		SkipNameValidation: yes(),
 		EnableWarmup:       yes(),
 		RateLimiter:        c.retries(),
@@ -76,9 +85,26 @@ func (c *Controller) watch(mgr manager.Manager) error {
 	w.add(gateways, "LoadBalancer", &v1alpha1.LoadBalancer{}, m.handler(m.loadBalancer), c.seesLoadBalancers(), c.writer.echoless())
 	w.source(gateways, source.Channel(c.wakes, &handler.EnqueueRequestForObject{}))
 
+	c.watchListenerSets(&w, sets)
+
 	w.add(classes, "GatewayClass", &gwv1.GatewayClass{}, &handler.EnqueueRequestForObject{}, c.writer.echoless())
 	w.add(classes, "Gateway", &gwv1.Gateway{}, handler.EnqueueRequestsFromMapFunc(classOf), classChanged())
 	return w.err
+}
+
+// watchListenerSets has ListenerSets looked at that may have left something behind in the status of a route.
+func (c *Controller) watchListenerSets(w *watcher, sets controller.Controller) {
+	m := c.mapping
+	handle := func(find func(gateways, client.Object)) handler.EventHandler {
+		return requests(find, func(types.NamespacedName) {})
+	}
+	w.add(sets, "ListenerSet", &gwv1.ListenerSet{}, handle(m.gateway), predicate.GenerationChangedPredicate{})
+	w.add(sets, "Gateway", &gwv1.Gateway{}, handle(m.setsIn), classChanged())
+	w.add(sets, "HTTPRoute", &gwv1.HTTPRoute{}, handle(m.setsOf))
+	w.add(sets, "GRPCRoute", &gwv1.GRPCRoute{}, handle(m.setsOf))
+	w.add(sets, "TLSRoute", &gwv1.TLSRoute{}, handle(m.setsOf))
+	w.add(sets, "TCPRoute", &gwv1.TCPRoute{}, handle(m.setsOf))
+	w.add(sets, "UDPRoute", &gwv1.UDPRoute{}, handle(m.setsOf))
 }
 
 // retries says how long to wait after a pass that could not read or write Kubernetes.

@@ -74,7 +74,7 @@ type differ struct {
 	doomed map[graph.ID]string // resources of got that go away, with the reason
 	steps  []Step
 	after  [][]int
-	first  []bool           // by step: a delete that something waits for
+	first  []bool           // by step: a delete that a create or update waits for, directly or through other steps
 	makes  map[graph.ID]int // the create or update of a wanted resource
 	remove map[graph.ID]int // the delete by which a doomed resource goes away: its own or that of what it is within
 }
@@ -312,7 +312,8 @@ func (d *differ) ids(steps []int) []graph.ID {
 	return out
 }
 
-// less is the order of steps that nothing binds: creates, updates, deletes that others wait for, other deletes; then by ID.
+// less is the order of steps that nothing binds: creates, updates, deletes that those wait for, other deletes; then by ID. As the
+// other deletes are what nothing but such deletes waits for, they are the last of the plan.
 func (d *differ) less(a, b int) int {
 	rank := func(i int) int {
 		r := int(d.steps[i].Op) * 2

@@ -11,7 +11,6 @@ import (
 // bind fills after: which step has to wait for which.
 func (d *differ) bind() {
 	d.after = make([][]int, len(d.steps))
-	d.first = make([]bool, len(d.steps))
 	for i := range d.steps {
 		if d.steps[i].Op != Delete {
 			d.bindMake(i)
@@ -23,6 +22,28 @@ func (d *differ) bind() {
 		}
 	}
 	d.bindClaims()
+	d.findFirst()
+}
+
+// findFirst marks the deletes that have to come before a create or update.
+func (d *differ) findFirst() {
+	d.first = make([]bool, len(d.steps))
+	var queue []int
+	for i := range d.steps {
+		if d.steps[i].Op != Delete {
+			queue = append(queue, i)
+		}
+	}
+	for len(queue) > 0 {
+		i := queue[0]
+		queue = queue[1:]
+		for _, before := range d.after[i] {
+			if d.steps[before].Op == Delete && !d.first[before] {
+				d.first[before] = true
+				queue = append(queue, before)
+			}
+		}
+	}
 }
 
 // bindMake lets a create or update wait for what it needs, and a create for the end of its former self.
@@ -96,9 +117,6 @@ func (d *differ) bindClaim(i int, claim string, holder graph.Node) {
 
 func (d *differ) wait(step, other int) {
 	d.after[step] = append(d.after[step], other)
-	if d.steps[other].Op == Delete && d.steps[step].Op != Delete {
-		d.first[other] = true
-	}
 }
 
 // order returns the steps so that each comes after those that it waits for, or the steps of a circle.
@@ -154,6 +172,7 @@ func (d *differ) number(sorted []int) Plan {
 		}
 		slices.Sort(after)
 		steps[to].After = after
+		steps[to].Last = steps[to].Op == Delete && !d.first[from]
 	}
 	return Plan{Steps: steps}
 }

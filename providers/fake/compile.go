@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/cloudgate-dev/cloudgate/pkg/graph"
@@ -224,15 +225,19 @@ func tlsMode(m ir.TLSMode) string {
 }
 
 // rules groups the rules of a server that come from one rule of one route and do the same: they differ in what they match, and the
-// cloud's rules can match several things. So a route's rule costs one call, and its name, which is that of its source, stays
-// when its action changes.
+// cloud's rules can match several things. So a route's rule costs one call.
+//
+// A rule is named by its route and by what it matches. Its action and its rank change in place, in one call; what it matches never
+// does. A change of that makes another rule, and the old one goes after it has come: whatever is moved, swapped or inserted, no request
+// that was and is answered finds no rule meanwhile. The place of a rule in its route is not in the name, or rules would trade places
+// by updates, with requests falling in between.
 func (c *compiler) rules(listener graph.ID, s ir.Server) error {
 	type group struct {
 		source ir.Source
 		action string
 	}
-	groups := make(map[group]*Rule)
-	variants := make(map[ir.Source]int)
+	groups := make(map[group]*groupedRule)
+	var order []*groupedRule
 	for _, r := range s.Rules {
 		action, refs := ruleAction(r.Action)
 		if action == (Action{}) {
@@ -246,26 +251,58 @@ func (c *compiler) rules(listener graph.ID, s ir.Server) error {
 		if err != nil {
 			return err
 		}
-		if rule := groups[group{r.Source, string(key)}]; rule != nil {
-			rule.Matches = append(rule.Matches, match)
-			continue
+		g := groups[group{r.Source, string(key)}]
+		if g == nil {
+			g = &groupedRule{source: r.Source, refs: refs, spec: &Rule{Server: s.Name, Action: action}}
+			groups[group{r.Source, string(key)}] = g
+			order = append(order, g)
 		}
-		id := ruleID(listener, s.Name, r.Source, variants[r.Source])
-		variants[r.Source]++
-		rule := &Rule{Marked: c.marks.mark(id.Name, false, r.Source), Server: s.Name, Matches: []Match{match}, Action: action}
-		groups[group{r.Source, string(key)}] = rule
-		c.add(graph.Node{ID: id, Spec: rule, Within: listener, Refs: refs})
+		g.spec.Matches = append(g.spec.Matches, match)
+	}
+	return c.addRules(listener, s.Name, order)
+}
+
+// groupedRule is a rule that has no name yet.
+type groupedRule struct {
+	source ir.Source
+	refs   []graph.ID
+	spec   *Rule
+}
+
+func (c *compiler) addRules(listener graph.ID, server string, rules []*groupedRule) error {
+	for _, r := range rules {
+		name, err := ruleName(listener, server, r.source, r.spec.Matches)
+		if err != nil {
+			return err
+		}
+		// Rules of a route that match the same are counted in their order. Only the first of them ever decides.
+		id := graph.ID{Kind: KindRule, Name: name}
+		for n := 1; ; n++ {
+			if _, taken := c.graph[id]; !taken {
+				break
+			}
+			id.Name = fmt.Sprintf("%s+%d", name, n)
+		}
+		r.spec.Marked = c.marks.mark(id.Name, false, r.source)
+		c.add(graph.Node{ID: id, Spec: r.spec, Within: listener, Refs: r.refs})
 	}
 	return nil
 }
 
-// ruleID is unique: of what it is made, only server names can contain slashes, and the parts after them are counted.
-func ruleID(listener graph.ID, server string, s ir.Source, variant int) graph.ID {
-	name := fmt.Sprintf("%s/%s/%s/%s/%s/%d", listener.Name, server, s.Kind, s.Namespace, s.Name, s.Rule)
-	if variant > 0 {
-		name += fmt.Sprintf("+%d", variant)
+// ruleName names a rule by its route and what it matches, whatever the order. Of what it is made, only server names can contain
+// slashes, and the parts after them are counted.
+func ruleName(listener graph.ID, server string, s ir.Source, matches []Match) (string, error) {
+	texts := make([]string, 0, len(matches))
+	for _, m := range matches {
+		m.Rank = ""
+		text, err := json.Marshal(m)
+		if err != nil {
+			return "", fmt.Errorf("match of %s %s/%s: %w", s.Kind, s.Namespace, s.Name, err)
+		}
+		texts = append(texts, string(text))
 	}
-	return graph.ID{Kind: KindRule, Name: name}
+	slices.Sort(texts)
+	return fmt.Sprintf("%s/%s/%s/%s/%s/%s", listener.Name, server, s.Kind, s.Namespace, s.Name, digest(texts...)), nil
 }
 
 // addresses returns the textual form of ips.
