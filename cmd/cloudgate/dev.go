@@ -59,6 +59,7 @@ listener's port where this user may listen there, else on that port plus an offs
 	flags.StringVar(&o.pool, "address-pool", "", "addresses of load balancers (default a part of 127.65.0.0/16 that no other cloudgate dev uses)")
 	flags.IntVar(&o.portOffset, "port-offset", 0, "added to ports that this user may not listen on (default 8000)")
 	flags.BoolVarP(&o.verbose, "verbose", "v", false, "log what is done to standard error")
+	completeWords(cmd, "output", "text", "json")
 	return cmd
 }
 
