@@ -139,6 +139,7 @@ func (x *h1Exchange) serve() bool {
 	}
 	if x.last {
 		if c.in.ended() {
+			c.farewell()
 			return false
 		}
 		x.close()
@@ -228,6 +229,14 @@ func (x *h1Exchange) refuse(err error) {
 	x.answer(known.Status, known.Reason)
 	x.settle()
 	x.close()
+}
+
+// farewell says over TLS that the connection ends here: without it the client cannot tell a response whose end that is from one cut off.
+func (c *h1Conn) farewell() {
+	if c.w != wire(c.session.rawConn) {
+		c.session.writeWithin(lingerTime)
+		_ = c.w.CloseWrite() // The connection is closed next, whether that was heard or not.
+	}
 }
 
 // close ends a connection whose client may be sending still: were it closed at once, the kernel would reset it, and the client would not
