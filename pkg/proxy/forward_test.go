@@ -241,3 +241,31 @@ func (l *lockedBuffer) String() string {
 	defer l.mu.Unlock()
 	return l.b.String()
 }
+
+// A client that is not trusted cannot say who it is by a name that an endpoint may take for the same.
+func TestForwardedWithUnderscores(t *testing.T) {
+	seen := make(chan http.Header, 1)
+	back := backend(t, func(w http.ResponseWriter, r *http.Request) { seen <- r.Header })
+	for _, test := range []struct {
+		trusted []netip.Prefix
+		want    bool
+	}{{nil, false}, {[]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, true}} {
+		e := newEngine(t, Options{TrustedProxies: test.trusted})
+		address := apply(t, e, site(t, map[string]Action{"/": to("p")}, map[string]*Pool{"p": poolOf(back)}))
+		names := []string{"X_Forwarded_For", "x-forwarded_proto", "X_Forwarded-Host", "X_FORWARDED_PORT"}
+		head := "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nX_Forwarded_By: kept\r\nX_Other: kept\r\n"
+		for _, name := range names {
+			head += name + ": 6.6.6.6\r\n"
+		}
+		send(t, address, head+"\r\n")
+		got := <-seen
+		for _, name := range names {
+			if _, there := got[http.CanonicalHeaderKey(name)]; there != test.want {
+				t.Errorf("%s, trusted %v: want it passed on %v, got %v", name, test.trusted, test.want, there)
+			}
+		}
+		if got.Get("X_Other") != "kept" || got.Get("X_Forwarded_By") != "kept" {
+			t.Errorf("want the others kept, got %v", got)
+		}
+	}
+}

@@ -28,6 +28,10 @@ func (x *exchange) forwarded() {
 		case h1.ForwardedProto, h1.ForwardedHost, h1.ForwardedPort:
 			f.Gone = !c.trusted
 			has[f.ID] = c.trusted
+		case h1.Other:
+			if !c.trusted && disguised(f.Name) {
+				f.Gone = true
+			}
 		}
 	}
 	x.req.Fields = append(x.req.Fields, h1.Field{Name: "X-Forwarded-For", Value: chain, ID: h1.ForwardedFor})
@@ -39,6 +43,25 @@ func (x *exchange) forwarded() {
 	add(h1.ForwardedProto, "X-Forwarded-Proto", proto)
 	add(h1.ForwardedHost, "X-Forwarded-Host", x.req.Authority)
 	add(h1.ForwardedPort, "X-Forwarded-Port", c.port)
+}
+
+// disguised reports whether name is that of one of the fields above with underscores: many endpoints (CGI, WSGI) do not tell the two apart.
+func disguised(name string) bool {
+	if len(name) < len("X_Forwarded_For") || len(name) > len("X_Forwarded_Proto") || name[1] != '_' && name[11] != '_' {
+		return false
+	}
+	var b [len("X_Forwarded_Proto")]byte
+	plain := b[:copy(b[:], name)]
+	for i, c := range plain {
+		if c == '_' {
+			plain[i] = '-'
+		}
+	}
+	switch h1.Identify(unsafe.String(unsafe.SliceData(plain), len(plain))) { //nolint:exhaustive // No others are that long.
+	case h1.ForwardedFor, h1.ForwardedProto, h1.ForwardedHost, h1.ForwardedPort:
+		return true
+	}
+	return false
 }
 
 // join puts value into chain, before the client's own address at its end.
