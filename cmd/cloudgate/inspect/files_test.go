@@ -44,11 +44,11 @@ func planFiles(t *testing.T, format string, paths ...string) (string, inspect.Sc
 func TestPlanOfFiles(t *testing.T) {
 	got, _ := planFiles(t, "text", "testdata/shop.yaml", "testdata/broken.yaml")
 	want := `Gateway shop/web on fake: 5 to create, 0 to update, 0 to delete
-  + loadbalancer/shop/web                                  internet
-  + listener/http-18080                                    HTTP on port 18080
-  + pool/shop/web-v1/80/http1                              HTTP1, 1 member
-  + pool/shop/web-v2/80/http1                              HTTP1, 1 member
-  + rule/http-18080/http/HTTPRoute/shop/web/e0ac6d8d4dd3   www.example.com/… → shop/web-v1/80/http1 (3), shop/web-v2/80/http1 (1)
+  + loadbalancer/shop/web                                 internet
+  + listener/http-18080                                   HTTP on port 18080
+  + pool/shop/web-v1/80/http1                             HTTP1, 1 member
+  + pool/shop/web-v2/80/http1                             HTTP1, 1 member
+  + rule/http-18080/http/HTTPRoute/shop/web/e0ac6d8d4dd3  www.example.com/… → shop/web-v1/80/http1 (3), shop/web-v2/80/http1 (1)
 Problems:
   ! HTTPRoute shop/lost: Accepted=False, NoMatchingParent: Gateway shop/web has no listener with name https. Correct sectionName or port.
 `

@@ -143,8 +143,8 @@ func TestLivePlan(t *testing.T) {
 	}
 	l.apply(t, "testdata/changed.yaml")
 	want := `Gateway shop/web on fake: 0 to create, 2 to update, 0 to delete
-  ~ pool/shop/web-v2/80/http1                              member 127.97.0.3:8080 comes
-  ~ rule/http-18080/http/HTTPRoute/shop/web/e0ac6d8d4dd3   action.forward.backends[0].weight 3 becomes 1
+  ~ pool/shop/web-v2/80/http1                             member 127.97.0.3:8080 comes
+  ~ rule/http-18080/http/HTTPRoute/shop/web/e0ac6d8d4dd3  action.forward.backends[0].weight 3 becomes 1
 `
 	if diff := cmp.Diff(want, l.plan(t)); diff != "" {
 		t.Errorf("a changed Gateway (-want +got):\n%s", diff)
