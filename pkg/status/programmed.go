@@ -115,10 +115,8 @@ func judgeFailure(err *cloud.Error) progress {
 	case cloud.Conflict, cloud.NotFound:
 		return progress{phaseStands, string(gwv1.GatewayReasonPending), "Something else changed the cloud's resources meanwhile. Cloudgate looks again."}
 	case cloud.Unavailable, cloud.Unknown:
-		return progress{phaseStands, string(gwv1.GatewayReasonPending), fmt.Sprintf("The cloud does not answer as it should (%s). Cloudgate tries again.", err.Op)}
-	default:
-		return progress{phaseStands, string(gwv1.GatewayReasonPending), fmt.Sprintf("The cloud does not answer as it should (%s). Cloudgate tries again.", err.Op)}
 	}
+	return progress{phaseStands, string(gwv1.GatewayReasonPending), fmt.Sprintf("The cloud does not answer as it should (%s). Cloudgate tries again.", failureText(err))}
 }
 
 func failureText(err *cloud.Error) string {
