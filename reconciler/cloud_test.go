@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 
 	"github.com/cloudgate-dev/cloudgate/pkg/cloud"
@@ -224,4 +225,36 @@ func (c *testCloud) set(change func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	change()
+}
+
+// quota refuses a create of a rule where there are most of them. It is for onApply.
+func (c *testCloud) quota(most int) func(plan.Step) *cloud.Error {
+	return func(s plan.Step) *cloud.Error {
+		n := 0
+		for _, g := range c.has {
+			for id := range g {
+				if id.Kind == "rule" {
+					n++
+				}
+			}
+		}
+		if s.Op != plan.Create || s.ID().Kind != "rule" || n < most {
+			return nil
+		}
+		return &cloud.Error{Kind: cloud.Quota, Op: "CreateRule", Node: s.ID(), Err: errors.New("rules per listener")}
+	}
+}
+
+// hasLike tells whether there is a resource of a kind whose content contains a text.
+func (c *testCloud) hasLike(kind, text string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, g := range c.has {
+		for id, n := range g {
+			if string(id.Kind) == kind && strings.Contains(n.Spec.(spec).text, text) {
+				return true
+			}
+		}
+	}
+	return false
 }

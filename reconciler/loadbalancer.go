@@ -38,6 +38,7 @@ func (c *Controller) adopt(ctx context.Context, gw *gwv1.Gateway, x *executor) (
 		}
 		// The write would have failed if the cache were behind: nothing is there, and nothing that is remembered still holds.
 		fresh = true
+		c.ledger.forgetGateway(client.ObjectKeyFromObject(gw)) // of an earlier one of this name, too
 		c.ledger.forget(c.owner(string(gw.UID), gw.Namespace, gw.Name).Key())
 	}
 	if lb != nil {
@@ -74,13 +75,19 @@ func (c *Controller) loadBalancerOf(gw *gwv1.Gateway) *v1alpha1.LoadBalancer {
 	return latest(c.writer, lb)
 }
 
+// clearing is when it is looked again whether a LoadBalancer that is being deleted is gone.
+const clearing = time.Second
+
 // clearWay deletes a LoadBalancer that has the name but belongs to no Gateway that is there. Whatever it finds, the pass is repeated.
 func (c *Controller) clearWay(ctx context.Context, gw *gwv1.Gateway) error {
 	old := &v1alpha1.LoadBalancer{}
 	if err := c.api.Get(ctx, client.ObjectKeyFromObject(gw), old); err != nil {
 		return repeat(client.IgnoreNotFound(err))
 	}
-	if old.Spec.GatewayUID == gw.UID {
+	switch {
+	case !old.DeletionTimestamp.IsZero():
+		return repeatError{clearing} // somebody's finalizer holds it; its end wakes the Gateway
+	case old.Spec.GatewayUID == gw.UID:
 		return repeat(nil)
 	}
 	return repeat(client.IgnoreNotFound(c.client.Delete(ctx, old, client.Preconditions{UID: &old.UID})))
