@@ -2,9 +2,11 @@ package proxy
 
 import (
 	"bufio"
+	"crypto/tls"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strconv"
 	"strings"
 	"testing"
@@ -107,5 +109,32 @@ func TestNotModifiedWithALength(t *testing.T) {
 		if got := do(t, c, request(t, "GET", "http://"+address, "")); got.Status != 304 || got.Body != "" || got.Header.Get("Etag") != "x" {
 			t.Errorf("want 304, got %+v", got)
 		}
+	}
+}
+
+// An endpoint that closes an idle connection over TLS says so first. A request that must not be repeated does not go there.
+func TestStaleConnectionOverTLS(t *testing.T) {
+	ca := newAuthority(t)
+	gone := make(chan struct{}, 10)
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(w, r.Body) }))
+	s.TLS = &tls.Config{Certificates: []tls.Certificate{ca.pair(t, "a.example")}}
+	s.Config.IdleTimeout = 20 * time.Millisecond
+	s.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateClosed {
+			gone <- struct{}{}
+		}
+	}
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	p := poolOf(s.Listener.Addr().String())
+	p.TLS = &BackendTLS{ServerName: "a.example", CAs: ca.pem()}
+	e := newEngine(t, Options{})
+	address := apply(t, e, site(t, map[string]Action{"/": to("p")}, map[string]*Pool{"p": p}))
+	for n := range 3 {
+		if got := do(t, client1(t, nil, ""), request(t, "POST", "http://"+address, "hello")); got.Status != 200 || got.Body != "hello" {
+			t.Fatalf("request %d: want hello, got %d %q", n, got.Status, got.Body)
+		}
+		<-gone
+		time.Sleep(5 * time.Millisecond) // For the kernel to carry it over; without it the test may see less, never more.
 	}
 }
