@@ -233,3 +233,36 @@ func TestDiffErrorsHaveTypes(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestLast(t *testing.T) {
+	draw := graphtest.Draw
+	tests := []struct {
+		reason    string
+		want, got graph.Graph
+		last      []string // the steps that are marked
+	}{
+		{"what replaces comes before what it replaces goes", draw("lb < http < new"), draw("lb < http < old"), []string{"delete old"}},
+		{"what is only deleted is last of its own", draw("lb < http"), draw("lb < http < /a > web"), []string{"delete /a", "delete web"}},
+		{"a claim is needed at once", draw("lb < new!80"), draw("lb < old!80"), nil},
+		{"what has to go for something that has to go for a create is needed too",
+			draw("rule > new!ip"), draw("rule > old!ip"), nil},
+		{"what is made again needs its former self gone", draw("lb < http"), draw("lb < http?"), nil},
+	}
+	for _, test := range tests {
+		p, err := plan.Diff(test.want, test.got)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var last []string
+		for i, s := range p.Steps {
+			if s.Last {
+				last = append(last, s.Op.String()+" "+s.ID().Name)
+			} else if len(last) > 0 {
+				t.Errorf("%s: step %d comes after one that is marked", test.reason, i)
+			}
+		}
+		if diff := cmp.Diff(test.last, last); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", test.reason, diff)
+		}
+	}
+}
