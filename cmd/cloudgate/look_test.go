@@ -120,10 +120,10 @@ func TestLookingMistakes(t *testing.T) {
 		{[]string{"plan", "--fake-endpoint", "nonsense"}, 1, "--fake-endpoint: the endpoint of the fake cloud has to be like http://host:port"},
 		{[]string{"status", "--kubeconfig", nowhere}, 1, "read the kubeconfig"},
 		{[]string{"status", "-o", "yaml"}, 2, `output "yaml" is neither text nor json`},
-		{[]string{"status", "extra"}, 2, "cloudgate status takes no argument \"extra\" (see `cloudgate status --help`)"},
+		{[]string{"status", "extra"}, 2, "unexpected argument \"extra\" (see `cloudgate status --help`)"},
 		{[]string{"status", "shop/web"}, 2, "did you mean --gateway shop/web?"},
-		{[]string{"plan", "inspect"}, 2, "did you mean -f inspect?"},
-		{[]string{"drft"}, 2, "cloudgate has no command \"drft\" (see `cloudgate --help`)"},
+		{[]string{"plan", "inspect"}, 1, "did you mean -f inspect?"},
+		{[]string{"drft"}, 2, "unknown command \"drft\" (see `cloudgate --help`)"},
 		{[]string{"plan", "-f", nowhere}, 1, "the manifests cannot be read: " + nowhere},
 	} {
 		_, _, code, err := invoke(t, "", tc.args...)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -38,10 +39,11 @@ func noArgs(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	what := fmt.Sprintf("%s takes no argument %q", cmd.CommandPath(), args[0])
+	what := "unexpected argument"
 	if cmd.HasSubCommands() {
-		what = fmt.Sprintf("%s has no command %q", cmd.CommandPath(), args[0])
+		what = "unknown command"
 	}
+	what = fmt.Sprintf("%s %q", what, args[0])
 	_, err := os.Stat(args[0])
 	switch {
 	case err == nil && cmd.Flags().Lookup("filename") != nil:
@@ -49,5 +51,5 @@ func noArgs(cmd *cobra.Command, args []string) error {
 	case cmd.Flags().Lookup("gateway") != nil && strings.Count(args[0], "/") == 1:
 		what += ": did you mean --gateway " + args[0] + "?"
 	}
-	return exitError{code: 2, err: fmt.Errorf("%s (see `%s --help`)", what, cmd.CommandPath())}
+	return cmd.FlagErrorFunc()(cmd, errors.New(what))
 }

@@ -77,7 +77,7 @@ address and DNS name and carries real traffic. Its state survives a restart, als
 
 func noArgs(_ *cobra.Command, args []string) error {
 	if len(args) > 0 {
-		return fmt.Errorf("fakecloud takes no argument %q (see `fakecloud --help`)", args[0])
+		return fmt.Errorf("unexpected argument %q (see `fakecloud --help`)", args[0])
 	}
 	return nil
 }

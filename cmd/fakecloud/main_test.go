@@ -261,7 +261,7 @@ func TestOneLineForWhatIsWrong(t *testing.T) {
 		args []string
 	}{
 		{"unknown flag: --lissten (see `fakecloud --help`)", []string{"--lissten", "x"}},
-		{"takes no argument \"serve\" (see `fakecloud --help`)", []string{"serve"}},
+		{"unexpected argument \"serve\" (see `fakecloud --help`)", []string{"serve"}},
 		{"API address " + l.Addr().String() + " is in use by another program", []string{"--state", "memory", "--listen", l.Addr().String()}},
 		{"DNS address 127.0.0.1:" + fmt.Sprint(running.dnsPort(t)) + " is in use", []string{"--state", "memory", "--listen", "127.0.0.1:0", "--dns-listen", "127.0.0.1:" + fmt.Sprint(running.dnsPort(t))}},
 		{"API address nowhere:1x cannot be used", []string{"--state", "memory", "--listen", "nowhere:1x"}},
