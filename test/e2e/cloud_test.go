@@ -1,11 +1,14 @@
 package e2e
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
+	"strings"
 	"testing"
 )
 
@@ -57,6 +60,28 @@ func (w *world) resources() (map[string]int, error) {
 		}
 	}
 	return counts, nil
+}
+
+// retries is how often the load balancers tried a request at another endpoint, from the cloud's metrics.
+func (w *world) retries() float64 {
+	w.Helper()
+	response, err := http.Get(w.cloud + "/metrics")
+	if err != nil {
+		w.Fatal(err)
+	}
+	defer response.Body.Close()
+	lines := bufio.NewScanner(response.Body)
+	for lines.Scan() {
+		if value, ok := strings.CutPrefix(lines.Text(), "fakecloud_traffic_retries_total "); ok {
+			n, err := strconv.ParseFloat(value, 64)
+			if err != nil {
+				w.Fatal(err)
+			}
+			return n
+		}
+	}
+	w.Fatalf("no retries in the cloud's metrics: %v", lines.Err())
+	return 0
 }
 
 // wantEmpty waits until nothing is left in the cloud.

@@ -65,10 +65,14 @@ func TestCrashedEndpointLeavesTheRotationAndComesBack(t *testing.T) {
 	asking.done.Wait()
 	failedMeanwhile := asking.failed.Load()
 
-	// What is out of rotation costs nobody a request.
+	// What is out of rotation costs nobody a request, nor is it tried: a retry would hide that from clients.
+	retries := w.retries()
 	after := v.ask(url, 4, 50)
 	after.more(100)
 	after.end()
+	if got := w.retries() - retries; got != 0 {
+		t.Errorf("%v requests were tried at the crashed endpoint first, want 0", got)
+	}
 
 	recovered, err := echo.ListenHTTP("whoami-2", address, nil)
 	if err != nil {
