@@ -18,7 +18,8 @@ func main() {
 	cloudgate := flag.String("cloudgate", "bin/cloudgate", "the cloudgate program")
 	examples := flag.String("examples", "examples", "the folder with the examples")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// SIGPIPE too: whoever reads only the beginning (`make demo | head`) must not leave a cloudgate dev behind.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
 	defer stop()
 	if err := run(ctx, *cloudgate, filepath.Join(*examples, "quickstart")); err != nil {
 		fmt.Fprintf(os.Stderr, "\ndemo: %v\n", err)
