@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"time"
 
@@ -39,13 +40,25 @@ func (f *clusterFlags) config() (*rest.Config, error) {
 	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: f.context}).ClientConfig()
 	switch {
 	case clientcmd.IsEmptyConfig(err):
-		return nil, errors.New("no cluster is configured: set --kubeconfig or $KUBECONFIG, or run in a pod")
+		return nil, noCluster(rules)
 	case err != nil:
 		return nil, fmt.Errorf("read the kubeconfig: %w", err)
 	}
 	// The API server has its own fairness; a client-side limit would only delay statuses.
 	config.QPS = -1
 	return config, nil
+}
+
+// noCluster says why rules lead to no cluster.
+func noCluster(rules *clientcmd.ClientConfigLoadingRules) error {
+	named := rules.ExplicitPath
+	if named == "" {
+		named = os.Getenv(clientcmd.RecommendedConfigPathEnvVar)
+	}
+	if named == "" {
+		return errors.New("no cluster is configured: set --kubeconfig or $KUBECONFIG, or run in a pod")
+	}
+	return fmt.Errorf("the kubeconfig %s has no cluster to use: it needs clusters, contexts and a current-context (or --context)", named)
 }
 
 // facts are what has to be known of a cluster before the reconcilers start.

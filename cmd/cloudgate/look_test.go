@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -104,8 +106,28 @@ metadata: {name: app}
 	}
 }
 
+const emptyKubeconfig = `{apiVersion: v1, kind: Config}`
+
+func kubeconfigOf(t *testing.T, content string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "kubeconfig")
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestClusterOfTheEnvironment(t *testing.T) {
+	path := kubeconfigOf(t, emptyKubeconfig)
+	t.Setenv("KUBECONFIG", path)
+	if _, _, _, err := invoke(t, "", "status"); err == nil || !strings.Contains(err.Error(), "the kubeconfig "+path+" has no cluster to use") {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestLookingMistakes(t *testing.T) {
 	nowhere := t.TempDir() + "/nowhere"
+	emptyConfig := kubeconfigOf(t, emptyKubeconfig)
 	for _, tc := range []struct {
 		args []string
 		code int
@@ -119,6 +141,7 @@ func TestLookingMistakes(t *testing.T) {
 		{[]string{"plan", "--fake-endpoint="}, 1, "set --fake-endpoint, or plan manifests without a cloud with -f"},
 		{[]string{"plan", "--fake-endpoint", "nonsense"}, 1, "--fake-endpoint: the endpoint of the fake cloud has to be like http://host:port"},
 		{[]string{"status", "--kubeconfig", nowhere}, 1, "read the kubeconfig"},
+		{[]string{"status", "--kubeconfig", emptyConfig}, 1, "the kubeconfig " + emptyConfig + " has no cluster to use"},
 		{[]string{"status", "-o", "yaml"}, 2, `output "yaml" is neither text nor json`},
 		{[]string{"status", "extra"}, 2, "unexpected argument \"extra\" (see `cloudgate status --help`)"},
 		{[]string{"status", "shop/web"}, 2, "did you mean --gateway shop/web?"},
