@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"slices"
 	"time"
@@ -61,6 +62,15 @@ func noCluster(rules *clientcmd.ClientConfigLoadingRules) error {
 	return fmt.Errorf("the kubeconfig %s has no cluster to use: it needs clusters, contexts and a current-context (or --context)", named)
 }
 
+// explainUnreachable says where the address of a cluster comes from when nothing can be asked there.
+func explainUnreachable(err error) error {
+	var network *url.Error
+	if !errors.As(err, &network) || errors.Is(err, context.Canceled) {
+		return err
+	}
+	return fmt.Errorf("the cluster's API server cannot be reached: check the server in the kubeconfig: %w", err)
+}
+
 // facts are what has to be known of a cluster before the reconcilers start.
 type facts struct {
 	cluster string   // the identity in marks
@@ -78,7 +88,7 @@ func readFacts(ctx context.Context, config *rest.Config, o client.Options, clust
 	if out.cluster == "" {
 		var system corev1.Namespace
 		if err := c.Get(ctx, client.ObjectKey{Name: metav1.NamespaceSystem}, &system); err != nil {
-			return facts{}, fmt.Errorf("read the namespace %s, whose UID is the identity of the cluster (or set --cluster-id): %w", metav1.NamespaceSystem, err)
+			return facts{}, fmt.Errorf("read the namespace %s, whose UID is the identity of the cluster (or set --cluster-id): %w", metav1.NamespaceSystem, explainUnreachable(err))
 		}
 		out.cluster = string(system.UID)
 	}

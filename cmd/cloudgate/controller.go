@@ -111,7 +111,7 @@ func (f *controllerFlags) runManager(ctx context.Context, config *rest.Config, p
 	}
 	scheme, err := reconciler.SchemeFor(mapper)
 	if err != nil {
-		return err
+		return explainUnreachable(err)
 	}
 	facts, err := readFacts(ctx, config, client.Options{HTTPClient: httpClient, Scheme: scheme, Mapper: mapper}, f.clusterID)
 	if err != nil {

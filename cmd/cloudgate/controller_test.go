@@ -180,7 +180,7 @@ func TestControllerMistakes(t *testing.T) {
 	defer taken.Close()
 	ok := []string{"controller", "--fake-endpoint", "http://127.0.0.1:9", "--leader-elect=false", "--metrics-address", "0", "--health-address", "0", "--log-level", "error"}
 	with := func(args ...string) []string { return append(slices.Clone(ok), args...) }
-	emptyConfig := kubeconfigOf(t, emptyKubeconfig)
+	deadServer, emptyConfig := kubeconfigOf(t, deadKubeconfig), kubeconfigOf(t, emptyKubeconfig)
 	for _, tc := range []struct {
 		name string
 		args []string
@@ -188,6 +188,7 @@ func TestControllerMistakes(t *testing.T) {
 	}{
 		{"no provider", []string{"controller", "--fake-endpoint="}, "no provider is configured: set --fake-endpoint"},
 		{"no kubeconfig", with("--kubeconfig", "/does/not/exist"), "read the kubeconfig: stat /does/not/exist: no such file or directory"},
+		{"no API server", with("--kubeconfig", deadServer), "the cluster's API server cannot be reached: check the server in the kubeconfig: "},
 		{"no cluster in the kubeconfig", with("--kubeconfig", emptyConfig), "the kubeconfig " + emptyConfig + " has no cluster to use"},
 		{"unknown flag", with("--nope"), "unknown flag: --nope (see `cloudgate controller --help`)"},
 		{"no Gateway API", with("--kubeconfig", bare.kubeconfig(t)), "the cluster has no GatewayClass and no Gateway: install the CRDs of the Gateway API"},

@@ -81,7 +81,7 @@ func (f *lookFlags) cluster(ctx context.Context, providers inspect.Providers) (i
 	}
 	scheme, err := reconciler.SchemeFor(mapper)
 	if err != nil {
-		return inspect.Scene{}, err
+		return inspect.Scene{}, explainUnreachable(err)
 	}
 	options := client.Options{HTTPClient: httpClient, Scheme: scheme, Mapper: mapper}
 	facts, err := readFacts(ctx, config, options, f.clusterID)

@@ -106,7 +106,17 @@ metadata: {name: app}
 	}
 }
 
-const emptyKubeconfig = `{apiVersion: v1, kind: Config}`
+const (
+	emptyKubeconfig = `{apiVersion: v1, kind: Config}`
+	deadKubeconfig  = `
+apiVersion: v1
+kind: Config
+current-context: dead
+contexts: [{name: dead, context: {cluster: dead, user: dead}}]
+clusters: [{name: dead, cluster: {server: "http://127.0.0.1:1"}}]
+users: [{name: dead, user: {}}]
+`
+)
 
 func kubeconfigOf(t *testing.T, content string) string {
 	t.Helper()
@@ -127,7 +137,7 @@ func TestClusterOfTheEnvironment(t *testing.T) {
 
 func TestLookingMistakes(t *testing.T) {
 	nowhere := t.TempDir() + "/nowhere"
-	emptyConfig := kubeconfigOf(t, emptyKubeconfig)
+	deadServer, emptyConfig := kubeconfigOf(t, deadKubeconfig), kubeconfigOf(t, emptyKubeconfig)
 	for _, tc := range []struct {
 		args []string
 		code int
@@ -141,6 +151,8 @@ func TestLookingMistakes(t *testing.T) {
 		{[]string{"plan", "--fake-endpoint="}, 1, "set --fake-endpoint, or plan manifests without a cloud with -f"},
 		{[]string{"plan", "--fake-endpoint", "nonsense"}, 1, "--fake-endpoint: the endpoint of the fake cloud has to be like http://host:port"},
 		{[]string{"status", "--kubeconfig", nowhere}, 1, "read the kubeconfig"},
+		{[]string{"status", "--kubeconfig", deadServer}, 1, "the cluster's API server cannot be reached: check the server in the kubeconfig: "},
+		{[]string{"plan", "--fake-endpoint", "http://127.0.0.1:1", "--kubeconfig", deadServer}, 1, "check the server in the kubeconfig: "},
 		{[]string{"status", "--kubeconfig", emptyConfig}, 1, "the kubeconfig " + emptyConfig + " has no cluster to use"},
 		{[]string{"status", "-o", "yaml"}, 2, `output "yaml" is neither text nor json`},
 		{[]string{"status", "extra"}, 2, "unexpected argument \"extra\" (see `cloudgate status --help`)"},
