@@ -135,6 +135,13 @@ func TestClusterOfTheEnvironment(t *testing.T) {
 	}
 }
 
+func TestVersion(t *testing.T) {
+	out, _, code, err := invoke(t, "", "--version")
+	if want := "cloudgate version " + buildVersion() + "\n"; code != 0 || out != want {
+		t.Errorf("exit %d, %v, %q; want %q", code, err, out, want)
+	}
+}
+
 func TestLookingMistakes(t *testing.T) {
 	nowhere := t.TempDir() + "/nowhere"
 	deadServer, emptyConfig := kubeconfigOf(t, deadKubeconfig), kubeconfigOf(t, emptyKubeconfig)

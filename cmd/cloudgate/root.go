@@ -15,6 +15,8 @@ func newRootCommand() *cobra.Command {
 		Use:   "cloudgate",
 		Short: "Turns Gateway API objects into the load balancers that a cloud already sells",
 		Args:  noArgs,
+		// For --version.
+		Version: buildVersion(),
 		// An error is one line, printed by main.
 		SilenceErrors: true,
 		SilenceUsage:  true,
