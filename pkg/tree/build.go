@@ -72,6 +72,7 @@ func (b *builder) gateway() Item {
 	for _, l := range gw.Spec.Listeners {
 		item.Items = append(item.Items, b.listener(l, ir.Source{Kind: "Gateway", Namespace: gw.Namespace, Name: gw.Name}))
 	}
+	item.State = inPart(item.State, b.in.Statuses.Gateway.Conditions, item.Items)
 	for _, set := range b.in.Snapshot.ListenerSets {
 		item.Items = append(item.Items, b.listenerSet(set))
 	}
@@ -105,7 +106,26 @@ func (b *builder) listenerSet(set *gwv1.ListenerSet) Item {
 		spec := gwv1.Listener{Name: l.Name, Hostname: l.Hostname, Port: l.Port, Protocol: l.Protocol}
 		item.Items = append(item.Items, b.listener(spec, ir.Source{Kind: "ListenerSet", Namespace: set.Namespace, Name: set.Name}))
 	}
+	item.State = inPart(item.State, b.in.Statuses.ListenerSets[nameOf(set)].Conditions, item.Items)
 	return item
+}
+
+// inPart is the state of something whose own is state and that serves through listeners: where one of them serves and another is
+// wrong it is degraded, unless its own conditions say that nothing of it is served.
+func inPart(state State, conditions []metav1.Condition, listeners []Item) State {
+	if meta.IsStatusConditionFalse(conditions, "Accepted") || state == Wrong && meta.IsStatusConditionFalse(conditions, "Programmed") {
+		return state
+	}
+	serves := slices.ContainsFunc(listeners, func(l Item) bool { return l.State == OK })
+	wrong := slices.ContainsFunc(listeners, func(l Item) bool { return l.State == Wrong })
+	switch {
+	case !serves || !wrong:
+		return state
+	case state == Wrong:
+		return Degraded
+	default:
+		return worse(state, Degraded)
+	}
 }
 
 // listener shows a listener of the Gateway or of a ListenerSet, in.

@@ -97,6 +97,32 @@ func TestTreeWithoutHealthOrStatuses(t *testing.T) {
 	}
 }
 
+// A Gateway of which one listener serves and others are refused works in part, but not where it is itself refused or has failed.
+func TestGatewayThatServesInPart(t *testing.T) {
+	for _, tc := range []struct {
+		condition string // of the Gateway, that is false
+		want      tree.State
+	}{
+		{"", tree.Degraded},
+		{"ResolvedRefs", tree.Degraded},
+		{"Accepted", tree.Wrong},
+		{"Programmed", tree.Wrong},
+	} {
+		in := input(t, "protocols")
+		conditions := in.Statuses.Gateway.Conditions
+		for i := range conditions {
+			conditions[i].Status, conditions[i].Reason, conditions[i].Message = metav1.ConditionTrue, "True", ""
+			if conditions[i].Type == tc.condition {
+				conditions[i].Status, conditions[i].Reason = metav1.ConditionFalse, "Invalid"
+			}
+		}
+		root := tree.Build(in)
+		if root.State != tc.want || !root.Wrong() {
+			t.Errorf("with %q false the Gateway is %s, want %s", tc.condition, root.State, tc.want)
+		}
+	}
+}
+
 func TestProblems(t *testing.T) {
 	in := input(t, "backends-invalid")
 	var objects []string
