@@ -199,6 +199,9 @@ func (c *Controller) tell(ctx context.Context, gw *gwv1.Gateway, lb *v1alpha1.Lo
 		case cloud.Unknown, cloud.Throttled, cloud.Unavailable, cloud.Conflict, cloud.NotFound:
 		}
 	}
+	if p.began {
+		c.warn(gw, "CloudUnavailable", "Apply", p.outage)
+	}
 	if len(p.found) > 0 {
 		if p.applied {
 			c.warn(gw, "DriftRepaired", "Audit", driftNote("somebody else changed the load balancer in the cloud; it was changed back: ", p.found))

@@ -64,6 +64,7 @@ type entry struct {
 	polled   time.Time // when the cloud was last asked about pending work
 	polls    int       // how often in a row
 	retries  int       // passes in a row that ended with something to try again
+	outage   outage
 
 	observeErr   *cloud.Error // why the cloud could not be read
 	observeAfter time.Time    // when to try again

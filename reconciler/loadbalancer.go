@@ -174,7 +174,7 @@ func stateOf(p *pass, o status.Outcome) (v1alpha1.State, string) {
 	case p.applied:
 		return v1alpha1.StateActive, ""
 	case len(p.failures) > 0:
-		message := shorten(joinSome(failureTexts(p.failures)))
+		message := shorten(joinSome(p.failureTexts()))
 		if len(o.Addresses) > 0 {
 			return v1alpha1.StateDegraded, message
 		}

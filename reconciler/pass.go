@@ -48,6 +48,8 @@ type pass struct {
 	found    []string  // drift that this pass found and set out to repair
 	settled  string    // the digest, where applied
 	again    time.Duration
+	outage   string // what there is to say of the outage that the pass met; "" when it met none
+	began    bool   // the outage is to be told by an event now
 }
 
 // converge brings the owner of e to want, as far as it can be done now.
@@ -331,6 +333,10 @@ func (c *Controller) conclude(e *entry, want graph.Graph, p *pass) {
 		e.want = want
 	}
 	p.settled = e.settled
+	p.began = e.outage.follow(p)
+	if worstPassing(p.failures) != nil {
+		p.outage = e.outage.message
+	}
 	for _, h := range e.failures {
 		if !h.until.IsZero() {
 			p.soonest(h.until.Sub(c.now()))
