@@ -104,7 +104,7 @@ func runDev(ctx context.Context, o devOptions, out, logs io.Writer) error {
 	case o.output == "json":
 		config.Show = dev.ShowJSON(out)
 	case isTerminal(out):
-		config.Show, config.Refresh = dev.ShowLiveTree(out, colours(out)), time.Second
+		config.Show, config.Refresh = dev.ShowLiveTree(out, colours(out), func() dev.Size { return sizeOf(out) }), time.Second
 	default:
 		config.Show = dev.ShowChanges(out)
 	}
@@ -118,6 +118,19 @@ func runDev(ctx context.Context, o devOptions, out, logs io.Writer) error {
 func isTerminal(out io.Writer) bool {
 	f, ok := out.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// sizeOf returns the size of the terminal out. One that does not tell has no bounds.
+func sizeOf(out io.Writer) dev.Size {
+	f, ok := out.(*os.File)
+	if !ok {
+		return dev.Size{}
+	}
+	width, height, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		return dev.Size{}
+	}
+	return dev.Size{Width: width, Height: height}
 }
 
 // devOnce runs until there is nothing left to do, and prints what came of it.

@@ -23,22 +23,26 @@ func ShowTree(out io.Writer, colour bool) Display {
 	return func(ctx context.Context, d *Dev, s State) error { return d.WriteTree(ctx, out, s, colour) }
 }
 
-// ShowLiveTree draws the tree on a terminal, again and in place whenever it has become another.
-func ShowLiveTree(out io.Writer, colour bool) Display {
+// Size is that of a terminal, in characters. Zero is without bounds.
+type Size struct{ Width, Height int }
+
+// ShowLiveTree draws the tree on a terminal, again and in place whenever it, or what fits on the terminal, has become another. size is
+// asked at each drawing.
+func ShowLiveTree(out io.Writer, colour bool, size func() Size) Display {
 	var last []byte
 	return func(ctx context.Context, d *Dev, s State) error {
-		var b bytes.Buffer
-		// Home, and clear what is below: nothing of the last picture is left.
-		b.WriteString("\x1b[H\x1b[2J")
-		if err := d.WriteTree(ctx, &b, s, colour); err != nil {
+		var text strings.Builder
+		if err := d.WriteTree(ctx, &text, s, colour); err != nil {
 			return err
 		}
-		fmt.Fprintf(&b, "\nFake cloud: %s   Change the files, and this changes. Ctrl-C ends.\n", d.Cloud())
-		if bytes.Equal(b.Bytes(), last) {
+		foot := fmt.Sprintf("\nFake cloud: %s   Change the files, and this changes. Ctrl-C ends.\n", d.Cloud())
+		// Home, and clear what is below: nothing of the last picture is left.
+		now := []byte("\x1b[H\x1b[2J" + fit(text.String(), foot, size()))
+		if bytes.Equal(now, last) {
 			return nil
 		}
-		last = b.Bytes()
-		_, err := out.Write(last)
+		last = now
+		_, err := out.Write(now)
 		return err
 	}
 }
