@@ -21,12 +21,19 @@ func (c *Controller) reconcileClass(ctx context.Context, req reconcile.Request) 
 		return reconcile.Result{}, nil
 	}
 	class = latest(c.writer, class)
+	served := c.executorOf(class.Spec.ControllerName) != nil
 	used := len(c.views.gateways.by(byClass, class.Name)) > 0
+	if c.elsewhere(class) {
+		if class.DeletionTimestamp.IsZero() || used {
+			return reconcile.Result{}, nil
+		}
+		return unlessConflict(c.keepClass(ctx, class, false)) // nobody uses it: it can go, whether the other runs or not
+	}
 	if err := c.keepClass(ctx, class, used); err != nil {
 		return unlessConflict(err)
 	}
 	var cs changes
-	add(c.writer, &cs, "GatewayClass", class, c.classStatus(class), false, func(o *gwv1.GatewayClass) *gwv1.GatewayClassStatus { return &o.Status })
+	add(c.writer, &cs, "GatewayClass", class, c.classStatus(class), !served, func(o *gwv1.GatewayClass) *gwv1.GatewayClassStatus { return &o.Status })
 	conflict, err := c.writer.write(ctx, cs)
 	if conflict {
 		return reconcile.Result{RequeueAfter: soon}, nil
@@ -49,6 +56,17 @@ func (c *Controller) keepClass(ctx context.Context, class *gwv1.GatewayClass, us
 		controllerutil.RemoveFinalizer(next, gwv1.GatewayClassFinalizerGatewaysExist)
 	}
 	return c.client.Patch(ctx, next, client.MergeFromWithOptions(class, client.MergeFromWithOptimisticLock{}))
+}
+
+// elsewhere tells whether a class belongs to another Cloudgate in the cluster: it names a provider that is not here, and somebody has
+// judged it who has that. A class that nobody judged is told that there is no provider for it; who has one overrules that. The write
+// of such a verdict must fail when it would overrule another, which is why it is made like one to a shared status.
+func (c *Controller) elsewhere(class *gwv1.GatewayClass) bool {
+	if !ours(class.Spec.ControllerName) || c.executorOf(class.Spec.ControllerName) != nil {
+		return false
+	}
+	cond := meta.FindStatusCondition(class.Status.Conditions, string(gwv1.GatewayClassConditionStatusAccepted))
+	return cond != nil && cond.Status != metav1.ConditionUnknown && cond.Reason != string(gwv1.GatewayClassReasonUnsupported)
 }
 
 // classStatus returns the status that a class of ours is to have.

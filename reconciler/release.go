@@ -50,6 +50,25 @@ func (c *Controller) release(ctx context.Context, gw *gwv1.Gateway) (reconcile.R
 	return c.letGo(ctx, gw, lb)
 }
 
+// leave leaves a Gateway to the Cloudgate that serves its class, to delete as well. One that is still there after some time is told of,
+// as the other may be gone.
+func (c *Controller) leave(gw *gwv1.Gateway, class *gwv1.GatewayClass) reconcile.Result {
+	if gw.DeletionTimestamp.IsZero() || !controllerutil.ContainsFinalizer(gw, finalizer) {
+		return reconcile.Result{}
+	}
+	if left := gw.DeletionTimestamp.Add(c.cfg.AuditInterval).Sub(c.now()); left > 0 {
+		return reconcile.Result{RequeueAfter: left}
+	}
+	c.warn(gw, "ProviderMissing", "Delete", fmt.Sprintf("it waits for the controller that serves %s, which this one does not: see whether that runs", class.Spec.ControllerName))
+	return reconcile.Result{RequeueAfter: c.cfg.AuditInterval}
+}
+
+// holds tells whether the LoadBalancer of a Gateway names a cloud for which there is a provider here.
+func (c *Controller) holds(gw *gwv1.Gateway) bool {
+	lb := c.loadBalancerOf(gw)
+	return lb != nil && c.executors[lb.Spec.Provider] != nil
+}
+
 // holders returns who may have made something: the cloud that the LoadBalancer names, or all where somebody deleted that.
 func (c *Controller) holders(lb *v1alpha1.LoadBalancer) []*executor {
 	if lb != nil {
