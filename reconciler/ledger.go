@@ -196,6 +196,12 @@ func (l *ledger) fill(ctx context.Context, x *executor, cluster string) (map[ir.
 			}
 		}
 		l.keep(x.provider.Name(), all)
+		for key, e := range l.of(x.provider.Name()) {
+			// It came while the cloud was being read, and nothing was asked of the cloud for it since. Whoever made it waits for this result.
+			if before[key] == nil && !e.isKnown() {
+				e.observed(all[key], 0)
+			}
+		}
 		return r, nil
 	})
 	if err != nil {
