@@ -102,7 +102,7 @@ func (a *auditor) inUse(x *executor) bool {
 
 func (a *auditor) auditCloud(ctx context.Context, x *executor) error {
 	c := a.c
-	all, findings, err := c.ledger.fill(ctx, x, c.cfg.Cluster)
+	all, findings, err := c.ledger.fill(ctx, x, c.cfg.Cluster, func() bool { return true })
 	if err != nil {
 		return err
 	}

@@ -171,44 +171,59 @@ type finding struct {
 }
 
 // fill observes everything of the cluster in one cloud, and believes it where nothing changed meanwhile. Who calls while it is under way
-// shares its result. The observation is returned to one that looks for owners without a Gateway.
-func (l *ledger) fill(ctx context.Context, x *executor, cluster string) (map[ir.OwnerKey]graph.Graph, []finding, *cloud.Error) {
-	type result struct {
-		all      map[ir.OwnerKey]graph.Graph
-		findings []finding
-	}
-	done, err, _ := l.flight.Do(x.provider.Name(), func() (any, error) {
-		before := l.of(x.provider.Name())
-		changes := make(map[ir.OwnerKey]uint64, len(before))
-		for key, e := range before {
-			e.mu.Lock()
-			changes[key] = e.changes
-			e.mu.Unlock()
-		}
-		all, failed := x.observe(ctx, cloud.Scope{Cluster: cluster})
-		if failed != nil {
-			return nil, failed
-		}
-		r := result{all: all}
-		for key, e := range before {
-			if news, ok := e.observed(all[key], changes[key]); ok {
-				r.findings = append(r.findings, finding{e, news})
+// shares its result. The observation is returned to one that looks for owners without a Gateway. Nothing is asked, and nothing is returned, where
+// needed says no: another call may just have ended that answered this one too.
+func (l *ledger) fill(ctx context.Context, x *executor, cluster string, needed func() bool) (map[ir.OwnerKey]graph.Graph, []finding, *cloud.Error) {
+	for needed() {
+		done, err, _ := l.flight.Do(x.provider.Name(), func() (any, error) {
+			if !needed() {
+				return (*filling)(nil), nil
 			}
+			return l.observeAll(ctx, x, cluster)
+		})
+		if err != nil {
+			return nil, nil, asCloudError("observe", graph.ID{}, err)
 		}
-		l.keep(x.provider.Name(), all)
-		for key, e := range l.of(x.provider.Name()) {
-			// It came while the cloud was being read, and nothing was asked of the cloud for it since. Whoever made it waits for this result.
-			if before[key] == nil && !e.isKnown() {
-				e.observed(all[key], 0)
-			}
+		if f := done.(*filling); f != nil {
+			return f.all, f.findings, nil
 		}
-		return r, nil
-	})
-	if err != nil {
-		return nil, nil, asCloudError("observe", graph.ID{}, err)
 	}
-	r := done.(result)
-	return r.all, r.findings, nil
+	return nil, nil, nil
+}
+
+// filling is what one bulk observation brought.
+type filling struct {
+	all      map[ir.OwnerKey]graph.Graph
+	findings []finding
+}
+
+// observeAll is one bulk observation.
+func (l *ledger) observeAll(ctx context.Context, x *executor, cluster string) (*filling, error) {
+	before := l.of(x.provider.Name())
+	changes := make(map[ir.OwnerKey]uint64, len(before))
+	for key, e := range before {
+		e.mu.Lock()
+		changes[key] = e.changes
+		e.mu.Unlock()
+	}
+	all, failed := x.observe(ctx, cloud.Scope{Cluster: cluster})
+	if failed != nil {
+		return nil, failed
+	}
+	f := &filling{all: all}
+	for key, e := range before {
+		if news, ok := e.observed(all[key], changes[key]); ok {
+			f.findings = append(f.findings, finding{e, news})
+		}
+	}
+	l.keep(x.provider.Name(), all)
+	for key, e := range l.of(x.provider.Name()) {
+		// It came while the cloud was being read, and nothing was asked of the cloud for it since. Whoever made it waits for this result.
+		if before[key] == nil && !e.isKnown() {
+			e.observed(all[key], 0)
+		}
+	}
+	return f, nil
 }
 
 // keep keeps what was observed of owners that no Gateway has asked for yet.

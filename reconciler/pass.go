@@ -93,7 +93,7 @@ func (c *Controller) learn(ctx context.Context, x *executor, e *entry, want grap
 	}
 	var err *cloud.Error
 	if !known && got == nil {
-		_, findings, failed := c.ledger.fill(ctx, x, c.cfg.Cluster)
+		_, findings, failed := c.ledger.fill(ctx, x, c.cfg.Cluster, func() bool { return !e.isKnown() })
 		for _, f := range findings {
 			if f.news && f.entry != e {
 				c.wake(ctx, f.entry.gateway)
