@@ -78,4 +78,5 @@ $(GOLANGCI_LINT): tools/golangci-lint/go.mod
 	@mkdir -p $(CACHE) && rm -f $(CACHE)/golangci-lint-*
 	cd tools/golangci-lint && $(GO) build -trimpath -o $(abspath $@) github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 
+-include charts/charts.mk
 -include test/bench/bench.mk

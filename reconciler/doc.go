@@ -13,4 +13,4 @@
 // somebody else changed.
 package reconciler
 
-//go:generate go run sigs.k8s.io/controller-tools/cmd/controller-gen@v0.23.0 rbac:roleName=cloudgate-controller paths=. output:rbac:dir=../charts/cloudgate/rbac
+//go:generate go run sigs.k8s.io/controller-tools/cmd/controller-gen@v0.23.0 rbac:roleName=cloudgate-controller paths=. output:rbac:dir=../charts/cloudgate/files/rbac

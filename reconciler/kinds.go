@@ -83,7 +83,7 @@ func SchemeFor(mapper meta.RESTMapper) (*runtime.Scheme, error) {
 		gvk := v1alpha1.GroupVersion.WithKind("LoadBalancer")
 		switch _, err := mapper.RESTMapping(gvk.GroupKind(), gvk.Version); {
 		case meta.IsNoMatchError(err):
-			return nil, fmt.Errorf("the cluster has no LoadBalancer of cloudgate.dev/v1alpha1: install the CRDs of Cloudgate (kubectl apply -f charts/cloudgate/crds)")
+			return nil, fmt.Errorf("the cluster has no LoadBalancer of cloudgate.dev/v1alpha1: install the CRDs of Cloudgate (kubectl apply -f charts/cloudgate/files/crds)")
 		case err != nil:
 			return nil, fmt.Errorf("ask the cluster for its kinds: %w", err)
 		}
