@@ -152,6 +152,19 @@ func (c *Controller) Got(uid types.UID) (graph.Graph, bool) {
 // Setup adds the reconcilers to a Manager. The Manager's scheme has to be one of SchemeFor's. What the cluster does not have is left
 // out, and said once in the log.
 func Setup(mgr manager.Manager, cfg Config) (*Controller, error) {
+	c, err := prepare(mgr, cfg)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.watch(mgr); err != nil {
+		return nil, err
+	}
+	c.auditor = newAuditor(c)
+	return c, mgr.Add(c.auditor)
+}
+
+// prepare makes a Controller that can read the cluster, write to it and work on clouds, and that nothing wakes yet.
+func prepare(mgr manager.Manager, cfg Config) (*Controller, error) {
 	if err := cfg.complete(); err != nil {
 		return nil, err
 	}
@@ -196,11 +209,7 @@ func Setup(mgr manager.Manager, cfg Config) (*Controller, error) {
 		return nil, err
 	}
 	c.mapping = mapping{v: c.views, x: c.indexes, woken: func(name types.NamespacedName) { c.wakeups.start(name, c.now()) }}
-	if err := c.watch(mgr); err != nil {
-		return nil, err
-	}
-	c.auditor = newAuditor(c)
-	return c, mgr.Add(c.auditor)
+	return c, nil
 }
 
 // wakeups remember when the first change came that a Gateway has not caught up with.

@@ -3,7 +3,6 @@ package reconciler
 import (
 	"context"
 	"slices"
-	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -21,9 +20,6 @@ import (
 
 // finalizer keeps a Gateway until everything that was made for it is gone from its cloud.
 const finalizer = "cloudgate.dev/load-balancer"
-
-// soon is when a pass is repeated that met a newer version of an object than the cache had.
-const soon = 5 * time.Millisecond
 
 // reconcileGateway is one pass over a Gateway.
 func (c *Controller) reconcileGateway(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
@@ -51,7 +47,7 @@ func (c *Controller) reconcileGateway(ctx context.Context, req reconcile.Request
 	}
 	result, p, err := c.serve(ctx, gw, class, x)
 	switch {
-	case err != nil || !wasWoken:
+	case !wasWoken:
 	case p.applied:
 		if p.steps > 0 {
 			c.metrics.propagated(x.provider.Name(), c.now().Sub(woken))
@@ -90,7 +86,7 @@ func (c *Controller) serve(ctx context.Context, gw *gwv1.Gateway, class *gwv1.Ga
 	case err != nil:
 		return reconcile.Result{}, p, err
 	case conflict:
-		return reconcile.Result{RequeueAfter: soon}, p, nil
+		return reconcile.Result{}, p, errAgain
 	}
 	return reconcile.Result{RequeueAfter: p.again}, p, nil
 }

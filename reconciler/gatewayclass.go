@@ -35,8 +35,8 @@ func (c *Controller) reconcileClass(ctx context.Context, req reconcile.Request) 
 	var cs changes
 	add(c.writer, &cs, "GatewayClass", class, c.classStatus(class), !served, func(o *gwv1.GatewayClass) *gwv1.GatewayClassStatus { return &o.Status })
 	conflict, err := c.writer.write(ctx, cs)
-	if conflict {
-		return reconcile.Result{RequeueAfter: soon}, nil
+	if err == nil && conflict {
+		err = errAgain
 	}
 	return reconcile.Result{}, err
 }

@@ -2,7 +2,6 @@ package reconciler
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -14,7 +13,6 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
-	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	gwv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/cloudgate-dev/cloudgate/pkg/api/v1alpha1"
@@ -82,41 +80,15 @@ const clearing = time.Second
 func (c *Controller) clearWay(ctx context.Context, gw *gwv1.Gateway) error {
 	old := &v1alpha1.LoadBalancer{}
 	if err := c.api.Get(ctx, client.ObjectKeyFromObject(gw), old); err != nil {
-		return repeat(client.IgnoreNotFound(err))
+		return again(client.IgnoreNotFound(err))
 	}
 	switch {
 	case !old.DeletionTimestamp.IsZero():
 		return repeatError{clearing} // somebody's finalizer holds it; its end wakes the Gateway
 	case old.Spec.GatewayUID == gw.UID:
-		return repeat(nil)
+		return errAgain
 	}
-	return repeat(client.IgnoreNotFound(c.client.Delete(ctx, old, client.Preconditions{UID: &old.UID})))
-}
-
-// repeatError asks for the pass to be repeated. It is no failure.
-type repeatError struct{ after time.Duration }
-
-func (repeatError) Error() string { return "to be repeated" }
-
-// repeat asks for the pass to be repeated soon, unless something failed.
-func repeat(err error) error {
-	if err != nil {
-		return err
-	}
-	return repeatError{soon}
-}
-
-// unlessConflict makes a result of an error: what met a newer version of an object is repeated soon.
-func unlessConflict(err error) (reconcile.Result, error) {
-	var again repeatError
-	switch {
-	case errors.As(err, &again):
-		return reconcile.Result{RequeueAfter: again.after}, nil
-	case apierrors.IsConflict(err):
-		return reconcile.Result{RequeueAfter: soon}, nil
-	default:
-		return reconcile.Result{}, client.IgnoreNotFound(err)
-	}
+	return again(client.IgnoreNotFound(c.client.Delete(ctx, old, client.Preconditions{UID: &old.UID})))
 }
 
 // setFinalizer puts our finalizer on a Gateway, or takes it off.

@@ -193,5 +193,5 @@ func (c *Controller) move(ctx context.Context, gw *gwv1.Gateway, lb *v1alpha1.Lo
 	if err := client.IgnoreNotFound(c.client.Delete(ctx, lb, client.Preconditions{UID: &lb.UID})); err != nil {
 		return err
 	}
-	return repeat(nil)
+	return errAgain
 }

@@ -38,7 +38,7 @@ import (
 // watch makes the controllers and everything that wakes them.
 func (c *Controller) watch(mgr manager.Manager) error {
 	gateways, err := controller.New("gateway", mgr, controller.Options{
-		Reconciler:              reconcile.Func(c.reconcileGateway),
+		Reconciler:              c.repeating(c.reconcileGateway),
 		MaxConcurrentReconciles: c.cfg.Workers,
 		SkipNameValidation:      yes(), // several Managers can live in one process
 		EnableWarmup:            yes(),
@@ -48,7 +48,7 @@ func (c *Controller) watch(mgr manager.Manager) error {
 		return err
 	}
 	classes, err := controller.New("gatewayclass", mgr, controller.Options{
-		Reconciler:         reconcile.Func(c.reconcileClass),
+		Reconciler:         c.repeating(c.reconcileClass),
 		SkipNameValidation: yes(),
 		EnableWarmup:       yes(),
 		RateLimiter:        c.retries(),
@@ -57,7 +57,7 @@ func (c *Controller) watch(mgr manager.Manager) error {
 		return err
 	}
 	sets, err := controller.New("listenerset", mgr, controller.Options{
-		Reconciler:         reconcile.Func(c.reconcileListenerSet),
+		Reconciler:         c.repeating(c.reconcileListenerSet),
 		SkipNameValidation: yes(),
 		EnableWarmup:       yes(),
 		RateLimiter:        c.retries(),

@@ -57,7 +57,7 @@ func (c *Controller) withdraw(ctx context.Context, parents []string) error {
 	}
 	conflict, err := c.writer.write(ctx, distinct(cs))
 	if err == nil && conflict {
-		return repeat(nil)
+		return errAgain
 	}
 	return err
 }
