@@ -268,7 +268,7 @@ func TestOneLineForWhatIsWrong(t *testing.T) {
 		{"state directory", []string{"--state", filepath.Join(file, "x.db")}},
 		{"is in use by another process", []string{"--state", filepath.Join(dir, "used.db"), "--listen", "127.0.0.1:0"}},
 		{`--address-pool: "x" is not a prefix`, []string{"--address-pool", "x"}},
-		{"take a wider prefix", []string{"--state", "memory", "--address-pool", "127.0.0.0/32"}},
+		{"take a wider one", []string{"--state", "memory", "--address-pool", "127.0.0.0/32"}},
 		{`--latency: "slow" is not a latency profile`, []string{"--latency", "slow"}},
 		{"--throttle", []string{"--throttle", "write"}},
 		{"throttle of writes: it is not a class of calls", []string{"--state", "memory", "--throttle", "writes=1:1"}},

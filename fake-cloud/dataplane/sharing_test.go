@@ -28,7 +28,7 @@ func newStand(t *testing.T, net byte) *stand {
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	prefix := netip.PrefixFrom(netip.AddrFrom4([4]byte{127, byte(150 + os.Getpid()%40), net, 0}), 24)
 	w, err := world.New(world.Config{
-		Pool: world.AddressPool{Prefix: prefix}, Zone: "lb.test", Clock: world.ManualClock(time.Unix(0, 0)), Dice: world.NewDice(1),
+		Pool: world.PrefixPool(prefix), Zone: "lb.test", Clock: world.ManualClock(time.Unix(0, 0)), Dice: world.NewDice(1),
 		Latency: world.Instant, Quotas: world.DefaultQuotas(), Reported: true, Log: log,
 	})
 	if err != nil {

@@ -40,7 +40,7 @@ func newAPI(t testing.TB, edit ...func(*world.Config, *Config)) *cloud {
 	t.Helper()
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	wc := world.Config{
-		Pool: world.AddressPool{Prefix: netip.MustParsePrefix("127.64.0.0/16")}, Zone: "lb.test",
+		Pool: world.PrefixPool(netip.MustParsePrefix("127.64.0.0/16")), Zone: "lb.test",
 		Clock: world.ManualClock(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)), Dice: world.NewDice(7),
 		Latency: world.Instant, Quotas: world.DefaultQuotas(), Log: log,
 	}

@@ -48,7 +48,8 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	pool := world.AddressPool{Prefix: cfg.AddressPool, Shared: shared}
+	pool := world.PrefixPool(cfg.AddressPool)
+	pool.Shared = shared
 	if shared.IsValid() {
 		cfg.Log.Warn("this machine does not have the addresses of the pool: all load balancers share one and differ in their ports",
 			"pool", cfg.AddressPool, "shared", shared)

@@ -13,7 +13,7 @@ var start = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
 func testConfig() Config {
 	return Config{
-		Pool: AddressPool{Prefix: netip.MustParsePrefix("127.64.0.0/16")}, Zone: "lb.test", Clock: ManualClock(start), Dice: NewDice(1),
+		Pool: PrefixPool(netip.MustParsePrefix("127.64.0.0/16")), Zone: "lb.test", Clock: ManualClock(start), Dice: NewDice(1),
 		Latency: Instant, Quotas: DefaultQuotas(), Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}
 }

@@ -39,15 +39,20 @@ func (w *World) start(kind Kind, m *Meta) {
 }
 
 // settle ends a passing state that nothing is waited for in. A listener that carries traffic is provisioned until the data
-// path says that it does. The lock is held.
+// path says that it does, a load balancer whose addresses are claimed until it has them. The lock is held.
 func (w *World) settle(kind Kind, m *Meta) {
 	if !m.Due.IsZero() || m.State != Provisioning && m.State != Updating {
 		return
 	}
-	if kind == KindListener && w.cfg.Reported && m.State == Provisioning {
+	if w.awaited(kind) && m.State == Provisioning {
 		return
 	}
 	m.State, m.Reason = Active, ""
+}
+
+// awaited says whether a resource of this kind is active only once somebody has said that it works.
+func (w *World) awaited(kind Kind) bool {
+	return kind == KindListener && w.cfg.Reported || kind == KindLoadBalancer && w.cfg.Claimed
 }
 
 // touch sets the state of a resource after an update. The lock is held.

@@ -15,7 +15,7 @@ var byValue = cmp.Options{cmpopts.EquateEmpty(), cmpopts.EquateComparable(netip.
 
 func TestAddresses(t *testing.T) {
 	cfg := testConfig()
-	cfg.Pool.Prefix = netip.MustParsePrefix("127.64.0.252/29") // .248 to .255
+	cfg.Pool = PrefixPool(netip.MustParsePrefix("127.64.0.252/29")) // .248 to .255
 	w := open(t, cfg)
 	ask := func(name string, asked ...string) (LoadBalancer, error) {
 		spec := LoadBalancerSpec{Scheme: Internet}

@@ -287,7 +287,7 @@ func TestAnotherPool(t *testing.T) {
 	w := open(t, cfg)
 	lb, _, _ := chain(w, "a")
 	shut(t, w)
-	cfg.Pool.Prefix = netipPrefix("127.99.0.0/24")
+	cfg.Pool = PrefixPool(netipPrefix("127.99.0.0/24"))
 	w = open(t, cfg)
 	if got := must(w.LoadBalancer(lb.ID)).IPs[0].String(); got != "127.99.0.1" {
 		t.Errorf("address in another pool: got %s", got)

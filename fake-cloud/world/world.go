@@ -25,7 +25,10 @@ type Config struct {
 	Quotas  Quotas
 	// Reported says that somebody carries the traffic, and that a listener is active only once ReportListener said that it answers.
 	Reported bool
-	Log      *slog.Logger
+	// Claimed says that addresses have to be claimed on a network, and that a load balancer is active only once ReportLoadBalancer
+	// said that it has its own.
+	Claimed bool
+	Log     *slog.Logger
 }
 
 // World is the state of the fake cloud. Safe for concurrent use.
