@@ -79,4 +79,5 @@ $(GOLANGCI_LINT): tools/golangci-lint/go.mod
 	cd tools/golangci-lint && $(GO) build -trimpath -o $(abspath $@) github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 
 -include charts/charts.mk
+include tools/image/image.mk
 -include test/bench/bench.mk
