@@ -34,8 +34,9 @@ func (c *Controller) adopt(ctx context.Context, gw *gwv1.Gateway, x *executor) (
 		if err := c.setFinalizer(ctx, gw, true); err != nil {
 			return nil, false, err
 		}
-		// The write would have failed if the cache were behind: nothing is there, and nothing that is remembered still holds.
-		fresh = true
+		// The write would have failed if the cache were behind: nothing is there, and nothing that is remembered still holds. Only where the
+		// status has addresses it may serve already: a withdrawal can have left it so.
+		fresh = len(gw.Status.Addresses) == 0
 		c.ledger.forgetGateway(client.ObjectKeyFromObject(gw)) // of an earlier one of this name, too
 		c.ledger.forget(c.owner(string(gw.UID), gw.Namespace, gw.Name).Key())
 	}
