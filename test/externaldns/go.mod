@@ -3,7 +3,7 @@ module github.com/cloudgate-dev/cloudgate/test/externaldns
 
 go 1.26.1
 
-// An old kubectl names it, no package of external-dns imports it, and the host of its name is gone.
+// An old kubectl names it, no package of external-dns imports it, and the module proxy does not serve it.
 exclude vbom.ml/util v0.0.0-20160121211510-db5cfe13f5cc
 
 tool sigs.k8s.io/external-dns
