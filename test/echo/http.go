@@ -9,9 +9,12 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
 	"strconv"
 	"sync/atomic"
 	"time"
+
+	"google.golang.org/grpc"
 )
 
 // maxBody bounds what is read of a request and written of an answer.
@@ -19,15 +22,16 @@ const maxBody = 16 << 20
 
 // Answer is what the HTTP backend says of a request, as JSON.
 type Answer struct {
-	Backend string      `json:"backend"` // the name that the backend was given, like a pod's
-	Method  string      `json:"method"`
-	Host    string      `json:"host"`
-	Path    string      `json:"path"`
-	Query   string      `json:"query,omitempty"`
-	Proto   string      `json:"proto"`
-	Headers http.Header `json:"headers"`
-	Body    int64       `json:"body"` // bytes of the request body
-	SNI     string      `json:"sni,omitempty"`
+	Backend   string      `json:"backend"`             // the name that the backend was given, like a pod's
+	Namespace string      `json:"namespace,omitempty"` // where the backend is a pod
+	Method    string      `json:"method"`
+	Host      string      `json:"host"`
+	Path      string      `json:"path"`
+	Query     string      `json:"query,omitempty"`
+	Proto     string      `json:"proto"`
+	Headers   http.Header `json:"headers"`
+	Body      int64       `json:"body"` // bytes of the request body
+	SNI       string      `json:"sni,omitempty"`
 }
 
 // HTTP is a backend that answers every request with an Answer.
@@ -36,16 +40,18 @@ type HTTP struct {
 	server   *http.Server
 	listener net.Listener
 	requests atomic.Int64
+	grpc     *grpc.Server
 }
 
 // ListenHTTP starts a backend for HTTP/1.1 and h2c, or for both over TLS when certificate is not nil. Query parameters of a request
-// bend the answer: delay=200ms waits, status=503 answers so.
+// bend the answer: delay=200ms waits, status=503 answers so, pieces=5 answers in so many lines with a rest between them. A WebSocket
+// gets its messages back, and gRPC finds a service grpc.health.v1.Health.
 func ListenHTTP(name, address string, certificate *tls.Certificate) (*HTTP, error) {
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
 		return nil, err
 	}
-	h := &HTTP{name: name, listener: listener}
+	h := &HTTP{name: name, listener: listener, grpc: newGRPC()}
 	h.server = &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: 10 * time.Second,
@@ -68,6 +74,9 @@ func ListenHTTP(name, address string, certificate *tls.Certificate) (*HTTP, erro
 // ServeHTTP implements http.Handler.
 func (h *HTTP) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.requests.Add(1)
+	if h.special(w, r) {
+		return
+	}
 	query := r.URL.Query()
 	if delay, err := time.ParseDuration(query.Get("delay")); err == nil && delay <= time.Minute {
 		select {
@@ -82,7 +91,7 @@ func (h *HTTP) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	answer := Answer{
-		Backend: h.name, Method: r.Method, Host: r.Host, Path: r.URL.EscapedPath(), Query: r.URL.RawQuery,
+		Backend: h.name, Namespace: os.Getenv("POD_NAMESPACE"), Method: r.Method, Host: r.Host, Path: r.URL.EscapedPath(), Query: r.URL.RawQuery,
 		Proto: r.Proto, Headers: r.Header, Body: size,
 	}
 	if r.TLS != nil {
