@@ -1,0 +1,51 @@
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// GatewayConfigKind is the kind by which a parametersRef names a GatewayConfig.
+const GatewayConfigKind = "GatewayConfig"
+
+// GatewayConfig holds what the Gateway API has no words for. A GatewayClass names one in spec.parametersRef, and a Gateway one of its
+// own namespace in spec.infrastructure.parametersRef. Where both do, each field that the Gateway's sets wins over the class's.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:resource:path=gatewayconfigs,scope=Namespaced,categories=cloudgate
+// +kubebuilder:printcolumn:name="Targets",type=string,JSONPath=`.spec.targetType`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+type GatewayConfig struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	Spec GatewayConfigSpec `json:"spec,omitempty"`
+}
+
+// GatewayConfigSpec is what a GatewayConfig says. A field that is not set says nothing: no field has a default here, or a Gateway's could
+// not leave one to its class.
+type GatewayConfigSpec struct {
+	// TargetType is what load balancers send requests to: Pod, the addresses of the pods behind a Service, which the cloud has to be
+	// able to reach; or NodePort, the nodes at the Service's node port. Pod where neither the Gateway nor its class says.
+	// +optional
+	TargetType TargetType `json:"targetType,omitempty"`
+}
+
+// TargetType is what load balancers send requests to.
+// +kubebuilder:validation:Enum=Pod;NodePort
+type TargetType string
+
+const (
+	// TargetTypePod sends requests to pods.
+	TargetTypePod TargetType = "Pod"
+	// TargetTypeNodePort sends requests to a Service's port on the nodes.
+	TargetTypeNodePort TargetType = "NodePort"
+)
+
+// GatewayConfigList is a list of GatewayConfigs.
+//
+// +kubebuilder:object:root=true
+type GatewayConfigList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []GatewayConfig `json:"items"`
+}
