@@ -24,8 +24,12 @@ type backend struct {
 	http    *echo.HTTP
 }
 
-// devEndpoints names backends at fixed ports, which may be taken: the stage writes its own.
-const devEndpoints = "dev-endpoints.yaml"
+const (
+	// devEndpoints names backends at fixed ports, which may be taken: the stage writes its own.
+	devEndpoints = "dev-endpoints.yaml"
+	// backendPods is for a cluster.
+	backendPods = "backends.yaml"
+)
 
 func newStage(quickstart string) (*stage, error) {
 	dir, err := os.MkdirTemp("", "cloudgate-demo-")
@@ -48,7 +52,7 @@ func (s *stage) fill(quickstart string) error {
 		return fmt.Errorf("no manifests in %s", quickstart)
 	}
 	for _, file := range files {
-		if filepath.Base(file) == devEndpoints {
+		if base := filepath.Base(file); base == devEndpoints || base == backendPods {
 			continue
 		}
 		content, err := os.ReadFile(file)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -80,8 +81,11 @@ func TestEveryExample(t *testing.T) {
 			if err := json.Unmarshal([]byte(raw), &plans); err != nil {
 				t.Fatal(err)
 			}
-			if len(plans.Gateways) == 0 || len(scene.Warnings) > 0 {
-				t.Errorf("%d Gateways, warnings: %v", len(plans.Gateways), scene.Warnings)
+			foreign := slices.DeleteFunc(slices.Clone(scene.Warnings), func(w string) bool {
+				return strings.Contains(w, "backends.yaml:") // pods are a cluster's
+			})
+			if len(plans.Gateways) == 0 || len(foreign) > 0 {
+				t.Errorf("%d Gateways, warnings: %v", len(plans.Gateways), foreign)
 			}
 			for _, g := range plans.Gateways {
 				if g.Plan.Counts.Create < 2 || g.Plan.Counts.Update+g.Plan.Counts.Delete > 0 {
