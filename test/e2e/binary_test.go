@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"github.com/cloudgate-dev/cloudgate/cmd/cloudgate/dev"
+	"github.com/cloudgate-dev/cloudgate/test/e2e/traffic"
 )
 
 // binary builds the program that users run, once: without the race detector, so that what it needs is what it needs for them.
@@ -67,7 +68,7 @@ func startProgram(t *testing.T, flags []string, fill ...func(*world)) (*world, i
 		}
 	})
 	t.Cleanup(w.stop)
-	w.cloud = w.wait("the first state", func(s dev.State) bool { return s.Cloud != "" }).Cloud
+	w.cloud = traffic.Cloud{URL: w.wait("the first state", func(s dev.State) bool { return s.Cloud != "" }).Cloud}
 	return w, cmd.Process.Pid
 }
 
@@ -88,7 +89,7 @@ func (w *world) takeAll(out io.Reader) error {
 // call runs the program to its end and returns what it printed and its exit code.
 func call(t *testing.T, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*traffic.Patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, program(t), args...)
 	var out, failure bytes.Buffer
@@ -181,8 +182,8 @@ func TestTwoAtOnce(t *testing.T) {
 	}
 	first, _ := startProgram(t, nil, fill("first"))
 	second, _ := startProgram(t, nil, fill("second"))
-	visit(t, first.programmed("web", 1), nil).want("http://whoami/", 200, "first")
-	visit(t, second.programmed("web", 1), nil).want("http://whoami/", 200, "second")
+	visit(t, first.programmed("web", 1), nil).Want("http://whoami/", 200, "first")
+	visit(t, second.programmed("web", 1), nil).Want("http://whoami/", 200, "second")
 }
 
 // TestStateDirKeepsAddresses: with a state folder a Gateway has the address that it had before the restart.

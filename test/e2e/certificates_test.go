@@ -1,13 +1,11 @@
 package e2e
 
 import (
-	"crypto/tls"
-	"crypto/x509"
 	"fmt"
-	"net"
 	"testing"
 
 	"github.com/cloudgate-dev/cloudgate/cmd/cloudgate/dev"
+	"github.com/cloudgate-dev/cloudgate/test/e2e/traffic"
 	"github.com/cloudgate-dev/cloudgate/test/echo"
 )
 
@@ -29,7 +27,7 @@ spec:
       certificateRefs: [{name: one-tls}, {name: two-tls}]
 `)
 		for _, name := range names {
-			certificates[name] = newCertificate(t, name+".example.com")
+			certificates[name] = traffic.NewCertificate(t, name+".example.com")
 			w.secret(name+"-tls", "default", certificates[name])
 			w.write("service-"+name+".yaml", service(name))
 			w.serve(name, name+"-1")
@@ -47,47 +45,22 @@ spec:
 	g := w.programmed("web", 2)
 	for _, name := range names {
 		// This visitor trusts the certificate of its own host name alone.
-		visit(t, g, certificates[name].Pool()).want("https://"+name+".example.com/", 200, name+"-1")
+		visit(t, g, certificates[name].Pool()).Want("https://"+name+".example.com/", 200, name+"-1")
 		wantCertificate(t, g, name+".example.com", certificates[name])
 	}
 
 	// A new Secret of one leaves the other's certificate as it is.
-	certificates["two"] = newCertificate(t, "two.example.com")
+	certificates["two"] = traffic.NewCertificate(t, "two.example.com")
 	w.secret("two-tls", "default", certificates["two"])
 	w.eventually("the new certificate of two.example.com", func() error {
-		return presents(g, "two.example.com", certificates["two"])
+		return traffic.Presents(g.Listeners[0].Endpoint, "two.example.com", certificates["two"])
 	})
 	wantCertificate(t, g, "one.example.com", certificates["one"])
 }
 
 func wantCertificate(t *testing.T, g dev.Gateway, host string, want echo.Certificate) {
 	t.Helper()
-	if err := presents(g, host, want); err != nil {
+	if err := traffic.Presents(g.Listeners[0].Endpoint, host, want); err != nil {
 		t.Error(err)
 	}
-}
-
-// presents returns nil when a client that asks for host, of any TLS version that is served, gets want.
-func presents(g dev.Gateway, host string, want echo.Certificate) error {
-	pair, err := want.TLS()
-	if err != nil {
-		return err
-	}
-	leaf, err := x509.ParseCertificate(pair.Certificate[0])
-	if err != nil {
-		return err
-	}
-	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
-		conn, err := tls.DialWithDialer(&net.Dialer{Timeout: patience}, "tcp", g.Listeners[0].Endpoint,
-			&tls.Config{RootCAs: want.Pool(), ServerName: host, MinVersion: version, MaxVersion: version})
-		if err != nil {
-			return fmt.Errorf("%s by %s: %w", host, tls.VersionName(version), err)
-		}
-		got := conn.ConnectionState().PeerCertificates[0]
-		conn.Close()
-		if !got.Equal(leaf) {
-			return fmt.Errorf("%s by %s: got the certificate of %q, serial %s", host, tls.VersionName(version), got.DNSNames, got.SerialNumber)
-		}
-	}
-	return nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/cloudgate-dev/cloudgate/cmd/cloudgate/dev"
 	"github.com/cloudgate-dev/cloudgate/fake-cloud/server"
+	"github.com/cloudgate-dev/cloudgate/test/e2e/traffic"
 )
 
 func noGateways(s dev.State) bool { return len(s.Gateways) == 0 }
@@ -16,13 +17,13 @@ func TestDeletedGatewayLeavesNothing(t *testing.T) {
 	w := start(t, example("quickstart"), func(w *world) {
 		w.serve("shop-v1", "v1")
 		w.serve("shop-v2", "v2")
-		w.secret("shop-tls", "default", newCertificate(t, "shop.example.com"))
+		w.secret("shop-tls", "default", traffic.NewCertificate(t, "shop.example.com"))
 	})
 	w.programmed("web", 3)
-	w.wantSomething(t)
+	w.cloud.WantSomething(t)
 	w.remove("gateway.yaml")
 	w.wait("the Gateway to be gone", noGateways)
-	w.wantEmpty()
+	w.cloud.WantEmpty(t)
 }
 
 // TestGatewayDeletedAndMadeAnewAtOnce: what a user sees as a rename is a deletion and a creation of one name, in any order.
@@ -42,9 +43,9 @@ func TestGatewayDeletedAndMadeAnewAtOnce(t *testing.T) {
 		if !ok || !s.Converged || !g.Programmed {
 			return fmt.Errorf("it is not programmed")
 		}
-		return visit(t, g, nil).answers("http://whoami/", 200, "whoami-1")
+		return visit(t, g, nil).Answers("http://whoami/", 200, "whoami-1")
 	})
-	counts, err := w.resources()
+	counts, err := w.cloud.Resources()
 	if err != nil || counts["loadbalancers"] != 1 {
 		t.Errorf("the cloud has %v, %v; want one load balancer", counts, err)
 	}
@@ -91,8 +92,8 @@ func TestGatewayDeletedWhileTheCloudIsDown(t *testing.T) {
 	cloud := newCloudApart(t)
 	w := startWith(t, dev.Config{Endpoint: cloud.url}, example("whoami"), func(w *world) { w.serve("whoami", "whoami-1") })
 	v := visit(t, w.programmed("web", 1), nil)
-	v.want("http://whoami/", 200, "whoami-1")
-	w.wantSomething(t)
+	v.Want("http://whoami/", 200, "whoami-1")
+	w.cloud.WantSomething(t)
 
 	cloud.stop()
 	w.remove("gateway.yaml")
@@ -102,5 +103,5 @@ func TestGatewayDeletedWhileTheCloudIsDown(t *testing.T) {
 	})
 	cloud.start()
 	w.wait("the Gateway to be gone", noGateways)
-	w.wantEmpty()
+	w.cloud.WantEmpty(t)
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cloudgate-dev/cloudgate/test/e2e/traffic"
 	"github.com/cloudgate-dev/cloudgate/test/echo"
 )
 
@@ -15,30 +16,20 @@ func TestEndpointRemovedUnderLoad(t *testing.T) {
 	v := visit(t, w.programmed("web", 1), nil)
 	both := w.read("endpoints-default-whoami.yaml")
 	one := both[:strings.LastIndex(both, "---\n")] // each slice is a document
-	asking := v.ask(url, 4, 50)                    // 200 requests a second
-	asking.more(100)
+	asking := v.Ask(url, 4, 50)                    // 200 requests a second
+	asking.More(100)
 	w.write("endpoints-default-whoami.yaml", one)
-	w.eventually("the removed endpoint to get nothing", func() error { return restsFor(asking, "whoami-2", 20) })
-	asking.more(100)
+	w.eventually("the removed endpoint to get nothing", func() error { return asking.RestsFor("whoami-2", 20) })
+	asking.More(100)
 	w.write("endpoints-default-whoami.yaml", both)
-	before := asking.by("whoami-2")
+	before := asking.By("whoami-2")
 	w.eventually("the endpoint to be back", func() error {
-		if asking.by("whoami-2") == before {
+		if asking.By("whoami-2") == before {
 			return fmt.Errorf("it gets nothing")
 		}
 		return nil
 	})
-	asking.end()
-}
-
-// restsFor returns nil when a backend gets nothing of n more requests.
-func restsFor(asking *load, backend string, n int64) error {
-	before := asking.by(backend)
-	asking.more(n)
-	if got := asking.by(backend) - before; got > 0 {
-		return fmt.Errorf("%s still got %d of %d", backend, got, n)
-	}
-	return nil
+	asking.End()
 }
 
 func TestCrashedEndpointLeavesTheRotationAndComesBack(t *testing.T) {
@@ -48,29 +39,28 @@ func TestCrashedEndpointLeavesTheRotationAndComesBack(t *testing.T) {
 	v := visit(t, w.programmed("web", 1), nil)
 	crashed := backends[1]
 	address := crashed.Addr().String()
-	w.eventually("both to be healthy", func() error { return w.healthOf(address, "healthy") })
-	interval := w.healthInterval()
+	w.eventually("both to be healthy", func() error { return w.cloud.HealthOf(address, "healthy") })
+	interval := w.cloud.HealthInterval(t)
 
-	asking := v.ask(url, 4, 50)
-	asking.more(20)
+	asking := v.Ask(url, 4, 50)
+	asking.More(20)
 	crash := time.Now()
 	if err := crashed.Close(); err != nil {
 		t.Fatal(err)
 	}
-	w.eventually("the crashed endpoint to get nothing", func() error { return restsFor(asking, "whoami-2", 20) })
+	w.eventually("the crashed endpoint to get nothing", func() error { return asking.RestsFor("whoami-2", 20) })
 	out := time.Since(crash)
-	w.eventually("the cloud to call it unhealthy", func() error { return w.healthOf(address, "unhealthy") })
+	w.eventually("the cloud to call it unhealthy", func() error { return w.cloud.HealthOf(address, "unhealthy") })
 	called := time.Since(crash)
-	asking.stop()
-	asking.done.Wait()
-	failedMeanwhile := asking.failed.Load()
+	asking.Stop()
+	failedMeanwhile := asking.Failed()
 
 	// What is out of rotation costs nobody a request, nor is it tried: a retry would hide that from clients.
-	retries := w.retries()
-	after := v.ask(url, 4, 50)
-	after.more(100)
-	after.end()
-	if got := w.retries() - retries; got != 0 {
+	retries := w.cloud.Retries(t)
+	after := v.Ask(url, 4, 50)
+	after.More(100)
+	after.End()
+	if got := w.cloud.Retries(t) - retries; got != 0 {
 		t.Errorf("%v requests were tried at the crashed endpoint first, want 0", got)
 	}
 
@@ -80,7 +70,7 @@ func TestCrashedEndpointLeavesTheRotationAndComesBack(t *testing.T) {
 	}
 	defer recovered.Close()
 	back := time.Now()
-	w.eventually("the recovered endpoint to be back", func() error { return v.answers(url, 200, "whoami-2") })
-	measured(t, "health interval %s: nothing more to a crashed endpoint after %d ms, called unhealthy after %d ms, %d of %d requests failed meanwhile; back %d ms after it recovered",
-		interval, out.Milliseconds(), called.Milliseconds(), failedMeanwhile, asking.requests.Load(), time.Since(back).Milliseconds())
+	w.eventually("the recovered endpoint to be back", func() error { return v.Answers(url, 200, "whoami-2") })
+	traffic.Measured(t, "health interval %s: nothing more to a crashed endpoint after %d ms, called unhealthy after %d ms, %d of %d requests failed meanwhile; back %d ms after it recovered",
+		interval, out.Milliseconds(), called.Milliseconds(), failedMeanwhile, asking.Requests(), time.Since(back).Milliseconds())
 }

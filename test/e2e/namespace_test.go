@@ -37,28 +37,28 @@ func TestOneGatewayForSeveralNamespaces(t *testing.T) {
 		}
 	}
 	v := visit(t, g, nil)
-	v.want("http://store.example.com/", 200, "store-1")
-	v.want("http://lab.example.com/", 200, "lab-1")
-	v.want("http://store.selected.test/", 200, "store-1")
-	v.want("http://lab.selected.test/", 404, "")   // not selected
-	v.want("http://store.platform.test/", 404, "") // not the Gateway's namespace
+	v.Want("http://store.example.com/", 200, "store-1")
+	v.Want("http://lab.example.com/", 200, "lab-1")
+	v.Want("http://store.selected.test/", 200, "store-1")
+	v.Want("http://lab.selected.test/", 404, "")   // not selected
+	v.Want("http://store.platform.test/", 404, "") // not the Gateway's namespace
 
 	// The backend of another namespace answers while its namespace grants it.
-	v.want("http://store.example.com/lab", 200, "lab-1")
+	v.Want("http://store.example.com/lab", 200, "lab-1")
 	w.remove("grant.yaml")
 	w.wait("the route to say RefNotPermitted", func(s dev.State) bool {
 		p, ok := routeOf(s, "store", "store")
 		return ok && p.Accepted && !p.Resolved && says(p.Problems, "RefNotPermitted")
 	})
-	w.eventually("the share without a grant to answer 500", func() error { return v.answers("http://store.example.com/lab", 500, "") })
-	v.want("http://store.example.com/", 200, "store-1")
+	w.eventually("the share without a grant to answer 500", func() error { return v.Answers("http://store.example.com/lab", 500, "") })
+	v.Want("http://store.example.com/", 200, "store-1")
 	w.write("grant.yaml", grant)
-	w.eventually("the grant to count again", func() error { return v.answers("http://store.example.com/lab", 200, "lab-1") })
+	w.eventually("the grant to count again", func() error { return v.Answers("http://store.example.com/lab", 200, "lab-1") })
 
 	// A namespace that gets the label is selected.
 	w.edit("gateway.yaml", "name: lab\n", "name: lab\n  labels:\n    shared-gateway: \"true\"\n")
-	w.eventually("lab to be selected", func() error { return v.answers("http://lab.selected.test/", 200, "lab-1") })
+	w.eventually("lab to be selected", func() error { return v.Answers("http://lab.selected.test/", 200, "lab-1") })
 	// A listener for the Gateway's own namespace that opens for all lets the others in.
 	w.edit("gateway.yaml", "from: Same", "from: All")
-	w.eventually("store to be let in", func() error { return v.answers("http://store.platform.test/", 200, "store-1") })
+	w.eventually("store to be let in", func() error { return v.Answers("http://store.platform.test/", 200, "store-1") })
 }

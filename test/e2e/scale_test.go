@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/cloudgate-dev/cloudgate/test/e2e/traffic"
 )
 
 // manyRoute is a route with a host of its own, a path of its own, and a header that it adds.
@@ -45,7 +47,7 @@ func TestAThousandRoutes(t *testing.T) {
 	}
 	began := time.Now()
 	w, pid := startProgram(t, nil, func(w *world) {
-		w.write("gateway.yaml", gatewayOf80("web"))
+		w.write("gateway.yaml", traffic.Gateway80("web"))
 		backend := w.backend("app")
 		for i := range manyServices {
 			name := fmt.Sprintf("app-%d", i)
@@ -61,15 +63,15 @@ func TestAThousandRoutes(t *testing.T) {
 		}
 	})
 	g := w.programmed("web", manyRoutes)
-	measured(t, "%d routes programmed %d ms after the start of the program", manyRoutes, time.Since(began).Milliseconds())
+	traffic.Measured(t, "%d routes programmed %d ms after the start of the program", manyRoutes, time.Since(began).Milliseconds())
 	v := visit(t, g, nil)
 	answers := func(i int) error {
-		a, err := v.get(fmt.Sprintf("http://host-%d.example.com/app/x", i))
+		a, err := v.Get(fmt.Sprintf("http://host-%d.example.com/app/x", i))
 		if err != nil {
 			return err
 		}
-		if a.status != 200 || a.echo.Headers.Get("X-Route") != strconv.Itoa(i) {
-			return fmt.Errorf("route %d answered %d as route %q", i, a.status, a.echo.Headers.Get("X-Route"))
+		if a.Status != 200 || a.Echo.Headers.Get("X-Route") != strconv.Itoa(i) {
+			return fmt.Errorf("route %d answered %d as route %q", i, a.Status, a.Echo.Headers.Get("X-Route"))
 		}
 		return nil
 	}
@@ -78,9 +80,9 @@ func TestAThousandRoutes(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	measured(t, "%d MiB resident with %d routes, the fake cloud and its data path in the same process", residentMiB(t, pid), manyRoutes)
+	traffic.Measured(t, "%d MiB resident with %d routes, the fake cloud and its data path in the same process", residentMiB(t, pid), manyRoutes)
 
-	_, seq := w.journal(0)
+	_, seq := w.cloud.Journal(t, 0)
 	var times []time.Duration
 	for i := manyRoutes; i < manyRoutes+moreRoutes; i++ {
 		saved := time.Now()
@@ -89,13 +91,13 @@ func TestAThousandRoutes(t *testing.T) {
 		times = append(times, time.Since(saved))
 	}
 	slices.Sort(times)
-	measured(t, "one more route among %d answers after %d ms (median of %d; fastest %d, slowest %d; %d of them are the wait for a file to settle)",
+	traffic.Measured(t, "one more route among %d answers after %d ms (median of %d; fastest %d, slowest %d; %d of them are the wait for a file to settle)",
 		manyRoutes, times[len(times)/2].Milliseconds(), len(times), times[0].Milliseconds(), times[len(times)-1].Milliseconds(), 20)
 	w.programmed("web", manyRoutes+moreRoutes)
 
-	entries, seq := w.journal(seq)
-	calls := mutations(entries)
-	measured(t, "mutating cloud calls for %d added routes: %v", moreRoutes, calls)
+	entries, seq := w.cloud.Journal(t, seq)
+	calls := traffic.Mutations(entries)
+	traffic.Measured(t, "mutating cloud calls for %d added routes: %v", moreRoutes, calls)
 	if want := map[string]int{"CreateRule": moreRoutes}; !maps.Equal(calls, want) {
 		t.Errorf("mutating calls for %d added routes: %v, want %v", moreRoutes, calls, want)
 	}
@@ -106,18 +108,18 @@ func TestAThousandRoutes(t *testing.T) {
 	for i := range replacedEndpoints {
 		w.endpoints("default", fmt.Sprintf("app-%d", i), "http", "TCP", more.Addr())
 		w.eventually("the new endpoint to answer", func() error {
-			return v.answers(fmt.Sprintf("http://host-%d.example.com/app", i), 200, "app-more")
+			return v.Answers(fmt.Sprintf("http://host-%d.example.com/app", i), 200, "app-more")
 		})
 	}
 	w.eventually("the journal to have a call for each", func() error {
-		entries, _ = w.journal(seq)
-		if n := mutations(entries)["UpdateMembers"]; n < replacedEndpoints {
+		entries, _ = w.cloud.Journal(t, seq)
+		if n := traffic.Mutations(entries)["UpdateMembers"]; n < replacedEndpoints {
 			return fmt.Errorf("%d calls", n)
 		}
 		return nil
 	})
-	calls = mutations(entries)
-	measured(t, "mutating cloud calls for %d replaced endpoints, each of which %d routes use: %v",
+	calls = traffic.Mutations(entries)
+	traffic.Measured(t, "mutating cloud calls for %d replaced endpoints, each of which %d routes use: %v",
 		replacedEndpoints, (manyRoutes+moreRoutes)/manyServices, calls)
 	if want := map[string]int{"UpdateMembers": replacedEndpoints}; !maps.Equal(calls, want) {
 		t.Errorf("mutating calls for %d replaced endpoints: %v, want %v", replacedEndpoints, calls, want)
@@ -143,16 +145,4 @@ func residentMiB(t *testing.T, pid int) int {
 	}
 	t.Fatal("no VmRSS")
 	return 0
-}
-
-// gatewayOf80 is a Gateway with one HTTP listener.
-func gatewayOf80(name string) string {
-	return fmt.Sprintf(`apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {name: %s}
-spec:
-  gatewayClassName: fake
-  listeners:
-  - {name: http, port: 80, protocol: HTTP}
-`, name)
 }

@@ -1,29 +1,17 @@
 package e2e
 
 import (
-	"crypto/tls"
 	"crypto/x509"
 	"encoding/base64"
 	"fmt"
 	"net/http"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/cloudgate-dev/cloudgate/cmd/cloudgate/dev"
+	"github.com/cloudgate-dev/cloudgate/test/e2e/traffic"
 	"github.com/cloudgate-dev/cloudgate/test/echo"
 )
-
-func newCertificate(t testing.TB, names ...string) echo.Certificate {
-	t.Helper()
-	c, err := echo.NewCertificate(names...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
-}
 
 // secret writes a TLS Secret.
 func (w *world) secret(name, namespace string, c echo.Certificate) {
@@ -42,7 +30,7 @@ data:
 const httpsPart = "  - name: https"
 
 func TestHTTPSListenerIsAddedAndItsSecretRotated(t *testing.T) {
-	first, second := newCertificate(t, "secure.example.com"), newCertificate(t, "secure.example.com")
+	first, second := traffic.NewCertificate(t, "secure.example.com"), traffic.NewCertificate(t, "secure.example.com")
 	both := x509.NewCertPool()
 	both.AppendCertsFromPEM(first.Chain)
 	both.AppendCertsFromPEM(second.Chain)
@@ -66,110 +54,32 @@ func TestHTTPSListenerIsAddedAndItsSecretRotated(t *testing.T) {
 	w.write("gateway.yaml", whole)
 	g := w.programmed("secure", 2)
 	v := visit(t, g, both)
-	v.want("https://secure.example.com/", 200, "secure-1")
-	if a := v.must("http://secure.example.com/x?y=1"); a.status != 301 || a.header.Get("Location") != "https://secure.example.com/x?y=1" {
-		t.Errorf("the HTTP listener answered %d to %q, want 301 to HTTPS", a.status, a.header.Get("Location"))
+	v.Want("https://secure.example.com/", 200, "secure-1")
+	if a := v.Must("http://secure.example.com/x?y=1"); a.Status != 301 || a.Header.Get("Location") != "https://secure.example.com/x?y=1" {
+		t.Errorf("the HTTP listener answered %d to %q, want 301 to HTTPS", a.Status, a.Header.Get("Location"))
 	}
 
 	// Every request makes a handshake of its own.
-	v.transport.DisableKeepAlives = true
-	shakes := shake(t, g, both)
-	shakes.more(t, 50)
-	w.secret("secure-tls", "default", second)
-	w.eventually("the new certificate", func() error {
-		if !shakes.saw(second) {
-			return fmt.Errorf("%d handshakes, none with it", shakes.done.Load())
-		}
-		return nil
-	})
-	shakes.more(t, 50)
-	shakes.end(t)
-}
-
-// handshakes are clients that open TLS connections without end.
-type handshakes struct {
-	done, failed atomic.Int64
-	failure      atomic.Value
-	seen         sync.Map // serial → true
-	stop         chan struct{}
-	clients      sync.WaitGroup
-}
-
-func shake(t *testing.T, g dev.Gateway, roots *x509.CertPool) *handshakes {
-	h := &handshakes{stop: make(chan struct{})}
-	var address string
+	v.Transport.DisableKeepAlives = true
+	var secure string
 	for _, l := range g.Listeners {
 		if l.Protocol == "HTTPS" {
-			address = l.Endpoint
+			secure = l.Endpoint
 		}
 	}
-	over := time.Now().Add(2 * patience)
-	for range 2 {
-		h.clients.Go(func() {
-			for time.Now().Before(over) {
-				select {
-				case <-h.stop:
-					return
-				default:
-					h.one(address, roots)
-				}
-			}
-		})
-	}
-	return h
-}
-
-func (h *handshakes) one(address string, roots *x509.CertPool) {
-	conn, err := tls.Dial("tcp", address, &tls.Config{RootCAs: roots, ServerName: "secure.example.com", MinVersion: tls.VersionTLS12})
-	h.done.Add(1)
-	if err != nil {
-		h.failed.Add(1)
-		h.failure.CompareAndSwap(nil, err.Error())
-		return
-	}
-	h.seen.Store(conn.ConnectionState().PeerCertificates[0].SerialNumber.String(), true)
-	conn.Close()
-}
-
-func (h *handshakes) saw(c echo.Certificate) bool {
-	pair, err := c.TLS()
-	if err != nil {
-		return false
-	}
-	leaf, err := x509.ParseCertificate(pair.Certificate[0])
-	if err != nil {
-		return false
-	}
-	_, seen := h.seen.Load(leaf.SerialNumber.String())
-	return seen
-}
-
-func (h *handshakes) more(t *testing.T, n int64) {
-	t.Helper()
-	until, over := h.done.Load()+n, time.Now().Add(patience)
-	for h.done.Load() < until {
-		if time.Now().After(over) {
-			t.Fatalf("the clients stand still after %d handshakes", h.done.Load())
-		}
-		time.Sleep(time.Millisecond)
-	}
-}
-
-func (h *handshakes) end(t *testing.T) {
-	t.Helper()
-	close(h.stop)
-	h.clients.Wait()
-	measured(t, "%d handshakes around a rotation, %d failed", h.done.Load(), h.failed.Load())
-	if h.failed.Load() > 0 {
-		t.Errorf("%d of %d handshakes failed: %v", h.failed.Load(), h.done.Load(), h.failure.Load())
-	}
+	shakes := traffic.Shake(t, secure, "secure.example.com", both)
+	shakes.More(50)
+	w.secret("secure-tls", "default", second)
+	w.eventually("the new certificate", func() error { return shakes.Saw(second) })
+	shakes.More(50)
+	shakes.End()
 }
 
 func TestTLSPassthroughBySNI(t *testing.T) {
 	certificates := map[string]echo.Certificate{}
 	w := start(t, example("tls-passthrough"), func(w *world) {
 		for _, name := range []string{"one", "two"} {
-			c := newCertificate(t, name+".example.com")
+			c := traffic.NewCertificate(t, name+".example.com")
 			pair, err := c.TLS()
 			if err != nil {
 				t.Fatal(err)
@@ -187,12 +97,12 @@ func TestTLSPassthroughBySNI(t *testing.T) {
 	for name, c := range certificates {
 		// Only this backend's own certificate is trusted: the load balancer cannot have opened the connection.
 		v := visit(t, g, c.Pool())
-		a := v.must("https://" + name + ".example.com/")
-		if a.status != http.StatusOK || a.echo.Backend != name+"-1" || a.echo.SNI != name+".example.com" {
-			t.Errorf("%s.example.com was answered %d by %q with SNI %q", name, a.status, a.echo.Backend, a.echo.SNI)
+		a := v.Must("https://" + name + ".example.com/")
+		if a.Status != http.StatusOK || a.Backend() != name+"-1" || a.Echo.SNI != name+".example.com" {
+			t.Errorf("%s.example.com was answered %d by %q with SNI %q", name, a.Status, a.Backend(), a.Echo.SNI)
 		}
 	}
-	if _, err := visit(t, g, certificates["one"].Pool()).get("https://three.example.com/"); err == nil {
+	if _, err := visit(t, g, certificates["one"].Pool()).Get("https://three.example.com/"); err == nil {
 		t.Error("a name without a route was answered")
 	}
 }

@@ -15,11 +15,9 @@ import (
 	"time"
 
 	"github.com/cloudgate-dev/cloudgate/cmd/cloudgate/dev"
+	"github.com/cloudgate-dev/cloudgate/test/e2e/traffic"
 	"github.com/cloudgate-dev/cloudgate/test/echo"
 )
-
-// patience bounds every wait. It is generous: a slow machine is no failure.
-const patience = 60 * time.Second
 
 var pools atomic.Uint32
 
@@ -33,7 +31,7 @@ func newPool() netip.Prefix {
 type world struct {
 	*testing.T
 	dir   string
-	cloud string
+	cloud traffic.Cloud
 	stop  func()
 
 	mu     sync.Mutex
@@ -64,7 +62,7 @@ func startWith(t *testing.T, config dev.Config, fill ...func(*world)) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.cloud = d.Cloud()
+	w.cloud = traffic.Cloud{URL: d.Cloud()}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- d.Run(ctx) }()
@@ -96,7 +94,7 @@ func (w *world) state() (dev.State, <-chan struct{}) {
 // wait waits for a State that is as wanted and returns it. what says what is waited for.
 func (w *world) wait(what string, want func(dev.State) bool) dev.State {
 	w.Helper()
-	over := time.After(patience)
+	over := time.After(traffic.Patience)
 	for {
 		s, next := w.state()
 		if want(s) {
@@ -145,17 +143,7 @@ func attached(g dev.Gateway) int32 {
 // eventually tries again until try succeeds.
 func (w *world) eventually(what string, try func() error) {
 	w.Helper()
-	over := time.Now().Add(patience)
-	for {
-		err := try()
-		if err == nil {
-			return
-		}
-		if time.Now().After(over) {
-			w.Fatalf("waited in vain for %s: %v", what, err)
-		}
-		time.Sleep(2 * time.Millisecond)
-	}
+	traffic.Eventually(w, what, try)
 }
 
 // write puts a file in its place whole.
@@ -195,7 +183,7 @@ func (w *world) remove(name string) {
 	}
 }
 
-// example copies the manifests of an example, all but the endpoints, whose ports may be taken.
+// example copies the manifests of an example, all but the endpoints, whose ports may be taken, and a cluster's pods.
 func example(name string) func(*world) {
 	return func(w *world) {
 		w.Helper()
@@ -204,7 +192,8 @@ func example(name string) func(*world) {
 			w.Fatalf("no manifests in example %s: %v", name, err)
 		}
 		for _, file := range files {
-			if filepath.Base(file) == "dev-endpoints.yaml" {
+			switch filepath.Base(file) {
+			case "dev-endpoints.yaml", "backends.yaml":
 				continue
 			}
 			content, err := os.ReadFile(file)
