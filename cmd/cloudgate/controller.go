@@ -32,9 +32,8 @@ type controllerFlags struct {
 	metricsAddress string
 	healthAddress  string
 
-	leaderElect     bool
-	leaderNamespace string
-	leaderName      string
+	leaderElect bool
+	lease       leaseFlags
 
 	auditInterval time.Duration
 	orphanGrace   time.Duration
@@ -66,8 +65,7 @@ are configured by flags. Several replicas can run; the elected leader works.`,
 	flags.StringVar(&f.metricsAddress, "metrics-address", ":8080", `address of the metrics endpoint /metrics, "0" for none`)
 	flags.StringVar(&f.healthAddress, "health-address", ":8081", `address of /healthz and /readyz, "0" for none`)
 	flags.BoolVar(&f.leaderElect, "leader-elect", true, "work only while elected, so that several replicas can run")
-	flags.StringVar(&f.leaderNamespace, "leader-election-namespace", "", "namespace of the lease (default: the namespace of the pod)")
-	flags.StringVar(&f.leaderName, "leader-election-name", "cloudgate-controller", "name of the lease")
+	f.lease.register(flags)
 	flags.DurationVar(&f.auditInterval, "audit-interval", 10*time.Minute, "how often each cloud is read in bulk and what others changed is repaired")
 	flags.DurationVar(&f.orphanGrace, "orphan-grace", 5*time.Minute, "how long cloud resources may have no Gateway before they are deleted")
 	flags.IntVar(&f.workers, "workers", 8, "how many Gateways are worked on at the same time")
@@ -117,16 +115,18 @@ func (f *controllerFlags) runManager(ctx context.Context, config *rest.Config, p
 	if err != nil {
 		return err
 	}
-	mgr, err := manager.New(config, manager.Options{
-		Scheme:                        scheme,
-		Logger:                        ctrl.Log,
-		Metrics:                       metricsserver.Options{BindAddress: f.metricsAddress},
-		HealthProbeBindAddress:        f.healthAddress,
-		LeaderElection:                f.leaderElect,
-		LeaderElectionNamespace:       f.leaderNamespace,
-		LeaderElectionID:              f.leaderName,
-		LeaderElectionReleaseOnCancel: true, // nothing works on after Start has returned
-	})
+	options := manager.Options{
+		Scheme:                 scheme,
+		Logger:                 ctrl.Log,
+		Metrics:                metricsserver.Options{BindAddress: f.metricsAddress},
+		HealthProbeBindAddress: f.healthAddress,
+	}
+	if f.leaderElect {
+		if err := f.lease.set(&options); err != nil {
+			return err
+		}
+	}
+	mgr, err := manager.New(config, options)
 	if err != nil {
 		return f.explain(err)
 	}

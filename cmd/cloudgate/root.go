@@ -32,6 +32,7 @@ func newRootCommand() *cobra.Command {
 		newDevCommand(),
 		newPlanCommand(),
 		newStatusCommand(),
+		newWithdrawCommand(),
 	)
 	return root
 }
