@@ -95,3 +95,28 @@ func TestAnotherControllersGatewayWaitsForIt(t *testing.T) {
 	w.delete(class("second"))
 	w.until("its class goes without it", func() bool { return !w.get(class("second")) })
 }
+
+// A Gateway that goes from the class of one controller to that of another takes nothing along and leaves nothing behind.
+func TestGatewayMovesBetweenControllers(t *testing.T) {
+	w := serving(t)
+	other := w.another("second")
+	w.apply(class("second"))
+	w.until("its class is accepted", func() bool { return w.verdict("second") == "True Accepted" })
+	for _, to := range []struct {
+		class     string
+		had, gets *testCloud
+	}{{"second", w.cloud, other.cloud}, {"fake", other.cloud, w.cloud}, {"second", w.cloud, other.cloud}} {
+		w.apply(ofClass("gw", to.class))
+		w.until("the other cloud has it", func() bool { return to.had.size() == 0 && to.gets.size() > 0 })
+		w.programmed("gw")
+		w.attached("a", "cloudgate.dev/"+to.class+" gw")
+		if lb := w.loadBalancer("gw"); lb == nil || lb.Spec.Provider != to.class || lb.Status.State != "Active" {
+			t.Errorf("in class %s: LoadBalancer %+v", to.class, lb)
+		}
+	}
+	w.delete(gateway("gw"))
+	w.until("it is gone", func() bool { return w.gateway("gw") == nil })
+	if mine, theirs := w.cloud.size(), other.cloud.size(); mine != 0 || theirs != 0 {
+		t.Errorf("%d and %d resources are left in the clouds, want none", mine, theirs)
+	}
+}

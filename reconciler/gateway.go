@@ -31,8 +31,13 @@ func (c *Controller) reconcileGateway(ctx context.Context, req reconcile.Request
 	}
 	gw = latest(c.writer, gw)
 	class, hasClass := c.views.classes.get(client.ObjectKey{Name: string(gw.Spec.GatewayClassName)})
-	if hasClass && c.elsewhere(class) && !c.holds(gw) {
-		return c.leave(gw, class), nil
+	if hasClass && c.elsewhere(class) {
+		if !c.holds(gw) {
+			return c.leave(gw, class), nil
+		}
+		if gw.DeletionTimestamp.IsZero() {
+			return c.handOver(ctx, gw)
+		}
 	}
 	if !gw.DeletionTimestamp.IsZero() || hasClass && !ours(class.Spec.ControllerName) {
 		return c.release(ctx, gw)

@@ -166,6 +166,12 @@ func (c *Controller) letGo(ctx context.Context, gw *gwv1.Gateway, lb *v1alpha1.L
 	return reconcile.Result{}, nil
 }
 
+// handOver empties the cloud that a Gateway leaves for that of another Cloudgate. That one waits for the LoadBalancer to go, and makes its own. The
+// finalizer stays: it is the same, and the Gateway is not without one for a moment.
+func (c *Controller) handOver(ctx context.Context, gw *gwv1.Gateway) (reconcile.Result, error) {
+	return unlessConflict(c.move(ctx, gw, c.loadBalancerOf(gw)))
+}
+
 // move empties the cloud that a Gateway leaves for another, because its class changed, and forgets its LoadBalancer.
 func (c *Controller) move(ctx context.Context, gw *gwv1.Gateway, lb *v1alpha1.LoadBalancer) error {
 	x := c.executors[lb.Spec.Provider]

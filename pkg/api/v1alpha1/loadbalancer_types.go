@@ -58,7 +58,8 @@ const (
 	StateDeleting State = "Deleting"
 )
 
-// LoadBalancerStatus is what the cloud has. It stays small whatever the number of rules.
+// LoadBalancerStatus is what the cloud has. It stays small whatever the number of rules. Its counts have defaults because a patch
+// of a status that was empty leaves out what is 0, and 0 would be shown as nothing.
 type LoadBalancerStatus struct {
 	// State is how far the load balancer is.
 	// +optional
@@ -75,15 +76,19 @@ type LoadBalancerStatus struct {
 	Addresses []string `json:"addresses,omitempty"`
 	// Listeners counts the ports.
 	// +optional
+	// +kubebuilder:default=0
 	Listeners int32 `json:"listeners"`
 	// Rules counts the rules of all listeners.
 	// +optional
+	// +kubebuilder:default=0
 	Rules int32 `json:"rules"`
 	// Pools counts the pools of targets.
 	// +optional
+	// +kubebuilder:default=0
 	Pools int32 `json:"pools"`
 	// Targets counts the distinct targets of all pools.
 	// +optional
+	// +kubebuilder:default=0
 	Targets int32 `json:"targets"`
 	// Drift is what the last comparison with the cloud that found a difference found: "None", or "Repaired" or "Found" with the
 	// number of resources that somebody else had changed.
