@@ -26,9 +26,8 @@ func Class(c *gwv1.GatewayClass, v ClassVerdict, f ir.Features, now metav1.Time)
 	switch {
 	case v.Unsupported != "":
 		conds.set(accepted, metav1.ConditionFalse, string(gwv1.GatewayClassReasonUnsupported), v.Unsupported)
-	case c.Spec.ParametersRef != nil:
-		conds.set(accepted, metav1.ConditionFalse, string(gwv1.GatewayClassReasonInvalidParameters),
-			fmt.Sprintf("parametersRef: parameters of kind %s are not supported. Remove the reference.", c.Spec.ParametersRef.Kind))
+	case v.Parameters != nil:
+		conds.set(accepted, metav1.ConditionFalse, string(gwv1.GatewayClassReasonInvalidParameters), sentence(*v.Parameters))
 	default:
 		conds.set(accepted, metav1.ConditionTrue, string(gwv1.GatewayClassReasonAccepted), "The GatewayClass is accepted.")
 	}

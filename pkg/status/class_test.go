@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/gateway-api/pkg/features"
 
 	"github.com/cloudgate-dev/cloudgate/pkg/ir"
+	"github.com/cloudgate-dev/cloudgate/pkg/translate"
 )
 
 func exactly(names ...ir.Feature) ir.Features {
@@ -43,8 +44,8 @@ func TestClassConditions(t *testing.T) {
 		{"newer", gwv1.GatewayClassSpec{}, ClassVerdict{BundleVersion: "v1.7.0"}, "True Accepted", "False UnsupportedVersion"},
 		{"other", gwv1.GatewayClassSpec{}, ClassVerdict{BundleVersion: "v1.60.0"}, "True Accepted", "False UnsupportedVersion"},
 		{"unknown", gwv1.GatewayClassSpec{}, ClassVerdict{}, "True Accepted", "False UnsupportedVersion"},
-		{"parameters", withParameters, ClassVerdict{BundleVersion: "v1.6.3"}, "False InvalidParameters", "True SupportedVersion"},
-		{"no provider", withParameters, ClassVerdict{BundleVersion: "v1.6.3", Unsupported: "There is no provider x."}, "False Unsupported", "True SupportedVersion"},
+		{"parameters", withParameters, ClassVerdict{BundleVersion: "v1.6.3", Parameters: &translate.Problem{Code: translate.CodeParametersRef}}, "False InvalidParameters", "True SupportedVersion"},
+		{"no provider", withParameters, ClassVerdict{BundleVersion: "v1.6.3", Unsupported: "There is no provider x.", Parameters: &translate.Problem{Code: translate.CodeParametersRef}}, "False Unsupported", "True SupportedVersion"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			class := &gwv1.GatewayClass{ObjectMeta: metav1.ObjectMeta{Generation: 4}, Spec: test.spec}

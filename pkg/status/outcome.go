@@ -6,6 +6,7 @@ import (
 
 	"github.com/cloudgate-dev/cloudgate/pkg/cloud"
 	"github.com/cloudgate-dev/cloudgate/pkg/ir"
+	"github.com/cloudgate-dev/cloudgate/pkg/translate"
 )
 
 // Outcome is what converge learnt from the cloud.
@@ -43,6 +44,8 @@ type Result struct {
 type ClassVerdict struct {
 	// Unsupported says why the controller cannot serve the class at all ("no provider aws in this build"); empty when it can.
 	Unsupported string
+	// Parameters says why the parameters of the class cannot be used, as translate.ClassParameters does; nil when they can.
+	Parameters *translate.Problem
 	// BundleVersion is the gateway.networking.k8s.io/bundle-version of the installed CRDs: "v1.6.3". Empty when unknown.
 	BundleVersion string
 	// Missing are the kinds of the Gateway API whose CRDs are not installed: "TCPRoute". Their features are not claimed.

@@ -141,6 +141,8 @@ func backendSentence(p translate.Problem) (string, bool) {
 		return fmt.Sprintf("%sthe appProtocol %s of %s asks for TLS. Create a BackendTLSPolicy that says how to verify it.", at(p), quoted(p.Value), object(p.Object)), true
 	case translate.CodeBackendPolicy:
 		return fmt.Sprintf("%s%s, which secures the backend, is not valid. See its status.", at(p), object(p.Object)), true
+	case translate.CodeNoNodePort:
+		return fmt.Sprintf("%sport %s of %s has no node port, and requests are sent to nodes. Give the Service the type NodePort.", at(p), p.Value, object(p.Object)), true
 	default:
 		return "", false
 	}

@@ -58,7 +58,13 @@ func gatewaySentence(p translate.Problem) (string, bool) {
 	case translate.CodeListenersUnresolved:
 		return fmt.Sprintf("Listeners with references that cannot be resolved: %s. See their conditions.", p.Value), true
 	case translate.CodeParametersRef:
-		return fmt.Sprintf("%sparameters of kind %s are not supported. Remove the reference.", at(p), p.Value), true
+		return fmt.Sprintf("%sparameters of kind %s are not supported. Refer to a cloudgate.dev/GatewayConfig.", at(p), p.Value), true
+	case translate.CodeParametersNamespace:
+		return fmt.Sprintf("%sthe reference has no namespace. Name that of the GatewayConfig.", at(p)), true
+	case translate.CodeParameterValue:
+		return fmt.Sprintf("%s%s: %s %s is not known. Use Pod or NodePort.", at(p), object(p.Object), p.Detail, quoted(p.Value)), true
+	case translate.CodeClassParameters:
+		return fmt.Sprintf("%s has parameters that cannot be used. See its status.", object(p.Object)), true
 	case translate.CodeAddressType:
 		return fmt.Sprintf("%saddresses of type %s are not supported. Use IPAddress.", at(p), quoted(p.Value)), true
 	case translate.CodeAddressInvalid:

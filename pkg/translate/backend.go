@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	gwv1 "sigs.k8s.io/gateway-api/apis/v1"
 
+	"github.com/cloudgate-dev/cloudgate/pkg/api/v1alpha1"
 	"github.com/cloudgate-dev/cloudgate/pkg/ir"
 )
 
@@ -66,6 +67,10 @@ type backend struct {
 // BackendTLSPolicy. The specification calls such a backendRef invalid and names no reason.
 const ReasonInvalidBackendTLSPolicy gwv1.RouteConditionReason = "InvalidBackendTLSPolicy"
 
+// ReasonNoNodePort is used with the ResolvedRefs condition of a route whose load balancer sends requests to nodes, and whose backend has no
+// port there.
+const ReasonNoNodePort gwv1.RouteConditionReason = "NoNodePort"
+
 // resolve finds the backend of a reference. from is the route. The second result is the fault of the reference, as far as it is not the
 // Service's.
 func (t *translation) resolve(from Object, ref gwv1.BackendObjectReference, how speech) (*backend, *Problem, gwv1.RouteConditionReason) {
@@ -115,6 +120,8 @@ func (t *translation) newBackend(key poolKey, object Object) *backend {
 		return fail(gwv1.RouteReasonUnsupportedProtocol, Problem{Code: CodePortProtocol, Value: string(other.Protocol), Detail: string(transport)})
 	case port == nil:
 		return fail(gwv1.RouteReasonBackendNotFound, Problem{Code: CodePortNotFound, Value: fmt.Sprint(key.port), Detail: portList(service)})
+	case t.params.TargetType == v1alpha1.TargetTypeNodePort && (port.NodePort < 1 || port.NodePort > 65535):
+		return fail(ReasonNoNodePort, Problem{Code: CodeNoNodePort, Value: fmt.Sprint(key.port)})
 	}
 
 	b := &backend{}
@@ -131,7 +138,7 @@ func (t *translation) newBackend(key poolKey, object Object) *backend {
 	}
 	pool := &ir.Pool{
 		Protocol: protocol, Algorithm: ir.RoundRobin, Health: defaultHealth(protocol),
-		Targets: t.targets(key.service, port),
+		Targets: t.poolTargets(service, port),
 		Source:  ir.Source{Kind: kindService, Namespace: service.Namespace, Name: service.Name, Section: port.Name},
 	}
 	if len(b.policies) > 0 {
@@ -145,6 +152,14 @@ func (t *translation) newBackend(key poolKey, object Object) *backend {
 	pool.Name = poolName(key, protocol, pool.TLS != nil)
 	b.pool = pool
 	return b
+}
+
+// poolTargets returns what requests for a port of a Service are sent to.
+func (t *translation) poolTargets(service *corev1.Service, port *corev1.ServicePort) []ir.Target {
+	if t.params.TargetType == v1alpha1.TargetTypeNodePort {
+		return t.nodeTargets(service, port)
+	}
+	return t.targets(service, port)
 }
 
 // poolProtocol decides what the targets speak. secured tells that a BackendTLSPolicy governs the port.

@@ -18,6 +18,7 @@ const (
 	CodeAppProtocol     // Value is the appProtocol, Detail what is supported
 	CodeBackendNeedsTLS // Value is the appProtocol; a BackendTLSPolicy is needed
 	CodeBackendPolicy   // Object is the BackendTLSPolicy that governs the Service and is invalid
+	CodeNoNodePort      // Value is the port, which has none on the nodes, where requests are sent to nodes
 
 	// Certificates. Object is the Secret or ConfigMap.
 	CodeCertificateMissing   // no certificateRefs
@@ -43,6 +44,9 @@ const (
 	CodeListenersInvalid    // Value lists them
 	CodeListenersUnresolved // Value lists them
 	CodeParametersRef       // Value is the group/kind
+	CodeParametersNamespace // the reference of a class has no namespace
+	CodeParameterValue      // Object is the GatewayConfig, Detail its field, Value what cannot stand there
+	CodeClassParameters     // Object is the GatewayClass, whose parameters cannot be read
 	CodeAddressType         // Value is the type
 	CodeAddressInvalid      // Value is the address
 	CodeClientCertificate   // a client certificate for backends is asked for

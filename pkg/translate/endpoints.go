@@ -12,14 +12,25 @@ import (
 	"github.com/cloudgate-dev/cloudgate/pkg/ir"
 )
 
+// standing is what an address may be sent. Of an address that occurs twice the better standing counts, which is the lesser one.
+type standing uint8
+
+const (
+	standingReady    standing = iota // requests
+	standingEarly                    // requests, as soon as the load balancer finds it healthy: its pod waits for that before it is ready
+	standingDraining                 // no new requests: it is terminating, and still serves
+)
+
+// families are the targets of one pool, by address: IPv4, IPv6.
+type families [2]map[netip.AddrPort]standing
+
 // targets returns the endpoints of one port of a Service.
 //
-// An endpoint that is ready gets requests. One that is terminating but still serves is draining, unless there is no ready one: then
-// it is better than nothing, as kube-proxy holds it too. Of a dual-stack Service the endpoints of its first family are taken, and those of the
-// other where the first has none, so that no pod counts twice.
-func (t *translation) targets(service types.NamespacedName, port *corev1.ServicePort) []ir.Target {
-	var families [2]map[netip.AddrPort]bool // draining, by address: IPv4, IPv6
-	for _, slice := range t.s.EndpointSlices[service] {
+// An endpoint that is ready gets requests, and so does one whose pod waits for nothing but the load balancers. One that is terminating but
+// still serves is draining, unless there is no ready one: then it is better than nothing, as kube-proxy holds it too.
+func (t *translation) targets(service *corev1.Service, port *corev1.ServicePort) []ir.Target {
+	var f families
+	for _, slice := range t.s.EndpointSlices[types.NamespacedName{Namespace: service.Namespace, Name: service.Name}] {
 		if slice == nil || slice.AddressType == discoveryv1.AddressTypeFQDN {
 			continue
 		}
@@ -28,53 +39,82 @@ func (t *translation) targets(service types.NamespacedName, port *corev1.Service
 			continue
 		}
 		for i := range slice.Endpoints {
-			collectEndpoint(&families, &slice.Endpoints[i], number)
+			endpoint := &slice.Endpoints[i]
+			state, serves := endpointStanding(endpoint)
+			if !serves && t.waits(slice.Namespace, endpoint) {
+				state, serves = standingEarly, true
+			}
+			if !serves {
+				continue
+			}
+			for _, address := range endpoint.Addresses {
+				f.add(address, number, state)
+			}
 		}
 	}
-	first := 0
-	if object := t.s.Services[service]; object != nil && len(object.Spec.IPFamilies) > 0 && object.Spec.IPFamilies[0] == corev1.IPv6Protocol {
-		first = 1
-	}
-	if targets := familyTargets(families[first]); len(targets) > 0 {
-		return targets
-	}
-	return familyTargets(families[1-first])
+	return f.targets(service)
 }
 
-func collectEndpoint(families *[2]map[netip.AddrPort]bool, endpoint *discoveryv1.Endpoint, port uint16) {
+// endpointStanding returns what an endpoint may be sent, and false where that is nothing.
+func endpointStanding(endpoint *discoveryv1.Endpoint) (standing, bool) {
 	ready := valueOr(endpoint.Conditions.Ready, true)
 	serving := valueOr(endpoint.Conditions.Serving, ready)
 	terminating := value(endpoint.Conditions.Terminating)
-	if !ready && (!serving || !terminating) {
+	if terminating {
+		return standingDraining, ready || serving
+	}
+	return standingReady, ready
+}
+
+// waits tells whether the pod of an endpoint that is not ready waits for nothing but the load balancers.
+func (t *translation) waits(namespace string, endpoint *discoveryv1.Endpoint) bool {
+	ref := endpoint.TargetRef
+	if len(t.s.WaitingPods) == 0 || ref == nil || ref.Kind != "Pod" || value(endpoint.Conditions.Terminating) {
+		return false
+	}
+	return t.s.WaitingPods[types.NamespacedName{Namespace: namespace, Name: ref.Name}]
+}
+
+func (f *families) add(address string, port uint16, state standing) {
+	ip, err := netip.ParseAddr(address)
+	if err != nil || ip.Zone() != "" || ip.IsUnspecified() || ip.IsMulticast() {
 		return
 	}
-	for _, address := range endpoint.Addresses {
-		ip, err := netip.ParseAddr(address)
-		if err != nil || ip.Zone() != "" || ip.IsUnspecified() || ip.IsMulticast() {
-			continue
-		}
-		family := 0
-		if ip = ip.Unmap(); ip.Is6() {
-			family = 1
-		}
-		if families[family] == nil {
-			families[family] = map[netip.AddrPort]bool{}
-		}
-		key := netip.AddrPortFrom(ip, port)
-		draining, known := families[family][key]
-		families[family][key] = terminating && (draining || !known)
+	family := 0
+	if ip = ip.Unmap(); ip.Is6() {
+		family = 1
+	}
+	if f[family] == nil {
+		f[family] = map[netip.AddrPort]standing{}
+	}
+	key := netip.AddrPortFrom(ip, port)
+	if before, known := f[family][key]; !known || state < before {
+		f[family][key] = state
 	}
 }
 
-func familyTargets(family map[netip.AddrPort]bool) []ir.Target {
+// targets returns the targets of the first family of a Service, or those of the other where the first has none, so that nothing counts
+// twice.
+func (f *families) targets(service *corev1.Service) []ir.Target {
+	first := 0
+	if len(service.Spec.IPFamilies) > 0 && service.Spec.IPFamilies[0] == corev1.IPv6Protocol {
+		first = 1
+	}
+	if targets := familyTargets(f[first]); len(targets) > 0 {
+		return targets
+	}
+	return familyTargets(f[1-first])
+}
+
+func familyTargets(family map[netip.AddrPort]standing) []ir.Target {
 	if len(family) == 0 {
 		return nil
 	}
 	anyReady := false
 	targets := make([]ir.Target, 0, len(family))
-	for address, draining := range family {
-		anyReady = anyReady || !draining
-		targets = append(targets, ir.Target{Address: address.Addr(), Port: address.Port(), Weight: 1, Draining: draining})
+	for address, state := range family {
+		anyReady = anyReady || state == standingReady
+		targets = append(targets, ir.Target{Address: address.Addr(), Port: address.Port(), Weight: 1, Draining: state == standingDraining})
 	}
 	slices.SortFunc(targets, func(a, b ir.Target) int {
 		return cmp.Or(a.Address.Compare(b.Address), cmp.Compare(a.Port, b.Port))

@@ -70,11 +70,7 @@ func (t *translation) rejectGateway(reason gwv1.GatewayConditionReason, problems
 // readGateway judges what stands in the spec of the Gateway beside listeners and addresses.
 func (t *translation) readGateway() {
 	spec := &t.s.Gateway.Spec
-	if spec.Infrastructure != nil && spec.Infrastructure.ParametersRef != nil {
-		ref := spec.Infrastructure.ParametersRef
-		t.rejectGateway(gwv1.GatewayReasonInvalidParameters, Problem{Code: CodeParametersRef,
-			Where: "infrastructure.parametersRef", Value: groupKind(string(ref.Group), string(ref.Kind))})
-	}
+	t.parameters()
 	if spec.TLS != nil && spec.TLS.Backend != nil && spec.TLS.Backend.ClientCertificateRef != nil {
 		t.rejectGateway(gwv1.GatewayReasonInvalid, Problem{Code: CodeClientCertificate, Where: "tls.backend.clientCertificateRef"})
 	}

@@ -14,6 +14,7 @@ import (
 
 // The kinds of the Gateway API, as its objects name them.
 const (
+	kindClass       = "GatewayClass"
 	kindGateway     = "Gateway"
 	kindListenerSet = "ListenerSet"
 	kindHTTPRoute   = "HTTPRoute"

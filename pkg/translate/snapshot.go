@@ -6,6 +6,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	gwv1 "sigs.k8s.io/gateway-api/apis/v1"
 
+	"github.com/cloudgate-dev/cloudgate/pkg/api/v1alpha1"
 	"github.com/cloudgate-dev/cloudgate/pkg/ir"
 )
 
@@ -35,4 +36,11 @@ type Snapshot struct {
 	EndpointSlices map[types.NamespacedName][]*discoveryv1.EndpointSlice // by Service
 	Secrets        map[types.NamespacedName]*corev1.Secret
 	ConfigMaps     map[types.NamespacedName]*corev1.ConfigMap
+
+	// Configs are those that the Gateway and its class name.
+	Configs map[types.NamespacedName]*v1alpha1.GatewayConfig
+	// Nodes are all of the cluster, where its Configs send requests to nodes.
+	Nodes []*corev1.Node
+	// WaitingPods are those behind Services that are not ready for the sole reason that they wait for load balancers to find them healthy.
+	WaitingPods map[types.NamespacedName]bool
 }

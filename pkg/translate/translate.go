@@ -44,6 +44,7 @@ func owner(s *Snapshot) ir.Owner {
 type translation struct {
 	s           *Snapshot
 	approximate bool // the class opts in to features with a difference
+	params      Parameters
 	grants      grants
 	report      *Report
 

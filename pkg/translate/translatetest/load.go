@@ -14,6 +14,7 @@ import (
 	gwv1 "sigs.k8s.io/gateway-api/apis/v1"
 	"sigs.k8s.io/yaml"
 
+	"github.com/cloudgate-dev/cloudgate/pkg/api/v1alpha1"
 	"github.com/cloudgate-dev/cloudgate/pkg/ir"
 	"github.com/cloudgate-dev/cloudgate/pkg/translate"
 )
@@ -89,6 +90,8 @@ func Parse(data []byte) (*translate.Snapshot, Outcome, error) {
 		EndpointSlices: map[types.NamespacedName][]*discoveryv1.EndpointSlice{},
 		Secrets:        map[types.NamespacedName]*corev1.Secret{},
 		ConfigMaps:     map[types.NamespacedName]*corev1.ConfigMap{},
+		Configs:        map[types.NamespacedName]*v1alpha1.GatewayConfig{},
+		WaitingPods:    map[types.NamespacedName]bool{},
 	}
 	outcome := Outcome{Applied: true, Addresses: []string{"203.0.113.10"}}
 	for i, doc := range bytes.Split(data, []byte("\n---\n")) {
@@ -202,6 +205,20 @@ func parseCore(s *translate.Snapshot, kind string, doc []byte) error {
 			return err
 		}
 		s.ConfigMaps[types.NamespacedName{Namespace: o.Namespace, Name: o.Name}] = o
+	case "GatewayConfig":
+		var o *v1alpha1.GatewayConfig
+		if err := read(doc, &o); err != nil {
+			return err
+		}
+		s.Configs[types.NamespacedName{Namespace: o.Namespace, Name: o.Name}] = o
+	case "Node":
+		return readInto(doc, &s.Nodes)
+	case "Pod": // one that waits for nothing but the load balancers
+		var o *corev1.Pod
+		if err := read(doc, &o); err != nil {
+			return err
+		}
+		s.WaitingPods[types.NamespacedName{Namespace: o.Namespace, Name: o.Name}] = true
 	default:
 		return fmt.Errorf("kind %q is not known", kind)
 	}

@@ -1,0 +1,108 @@
+package translate
+
+import (
+	"k8s.io/apimachinery/pkg/types"
+	gwv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/cloudgate-dev/cloudgate/pkg/api/v1alpha1"
+)
+
+// Parameters are what the GatewayConfigs of a Gateway and of its class say together. The zero value is what holds where neither says anything.
+type Parameters struct {
+	TargetType v1alpha1.TargetType // "" for Pod
+}
+
+// merge returns p with every field that over sets.
+func (p Parameters) merge(over *v1alpha1.GatewayConfigSpec) Parameters {
+	if over.TargetType != "" {
+		p.TargetType = over.TargetType
+	}
+	return p
+}
+
+// The fields that name parameters, as they stand in messages.
+const (
+	whereClassParameters   = "parametersRef"
+	whereGatewayParameters = "infrastructure.parametersRef"
+)
+
+// ClassConfig returns the name of the GatewayConfig that a class refers to, and false where it refers to none or to something else.
+func ClassConfig(class *gwv1.GatewayClass) (types.NamespacedName, bool) {
+	if class == nil || class.Spec.ParametersRef == nil {
+		return types.NamespacedName{}, false
+	}
+	ref := class.Spec.ParametersRef
+	name := types.NamespacedName{Namespace: string(value(ref.Namespace)), Name: ref.Name}
+	return name, isConfig(ref.Group, ref.Kind) && name.Namespace != ""
+}
+
+// GatewayConfigName is ClassConfig for a Gateway, whose GatewayConfig is in its own namespace.
+func GatewayConfigName(gw *gwv1.Gateway) (types.NamespacedName, bool) {
+	if gw.Spec.Infrastructure == nil || gw.Spec.Infrastructure.ParametersRef == nil {
+		return types.NamespacedName{}, false
+	}
+	ref := gw.Spec.Infrastructure.ParametersRef
+	return types.NamespacedName{Namespace: gw.Namespace, Name: ref.Name}, isConfig(ref.Group, ref.Kind)
+}
+
+func isConfig(group gwv1.Group, kind gwv1.Kind) bool {
+	return string(group) == v1alpha1.GroupVersion.Group && kind == v1alpha1.GatewayConfigKind
+}
+
+// ClassParameters reads the parameters of a class. config is the GatewayConfig that ClassConfig names, nil where there is none of that
+// name. The Problem says why the class cannot be served.
+func ClassParameters(class *gwv1.GatewayClass, config *v1alpha1.GatewayConfig) (Parameters, *Problem) {
+	if class == nil || class.Spec.ParametersRef == nil {
+		return Parameters{}, nil
+	}
+	ref := class.Spec.ParametersRef
+	if isConfig(ref.Group, ref.Kind) && value(ref.Namespace) == "" {
+		return Parameters{}, &Problem{Code: CodeParametersNamespace, Where: whereClassParameters}
+	}
+	name, ours := ClassConfig(class)
+	if !ours {
+		return Parameters{}, &Problem{Code: CodeParametersRef, Where: whereClassParameters, Value: groupKind(string(ref.Group), string(ref.Kind))}
+	}
+	return readParameters(Parameters{}, whereClassParameters, name, config)
+}
+
+// parameters reads what the GatewayConfigs of the Gateway and its class say. A Gateway whose parameters cannot be read is refused: to serve
+// it with other ones could send requests where they must not go.
+func (t *translation) parameters() {
+	config, _ := ClassConfig(t.s.Class)
+	p, problem := ClassParameters(t.s.Class, t.s.Configs[config])
+	if problem != nil {
+		problem.Object = Object{Kind: kindClass, Name: t.s.Class.Name}
+		t.rejectGateway(gwv1.GatewayReasonInvalidParameters, Problem{Code: CodeClassParameters, Object: problem.Object})
+		return
+	}
+	infrastructure := t.s.Gateway.Spec.Infrastructure
+	if infrastructure != nil && infrastructure.ParametersRef != nil {
+		ref := infrastructure.ParametersRef
+		name, ours := GatewayConfigName(t.s.Gateway)
+		if ours {
+			p, problem = readParameters(p, whereGatewayParameters, name, t.s.Configs[name])
+		} else {
+			problem = &Problem{Code: CodeParametersRef, Where: whereGatewayParameters, Value: groupKind(string(ref.Group), string(ref.Kind))}
+		}
+		if problem != nil {
+			t.rejectGateway(gwv1.GatewayReasonInvalidParameters, *problem)
+			return
+		}
+	}
+	t.params = p
+}
+
+// readParameters adds what a GatewayConfig says to base.
+func readParameters(base Parameters, where string, name types.NamespacedName, config *v1alpha1.GatewayConfig) (Parameters, *Problem) {
+	object := Object{Kind: v1alpha1.GatewayConfigKind, Namespace: name.Namespace, Name: name.Name}
+	if config == nil {
+		return Parameters{}, &Problem{Code: CodeNotFound, Where: where, Object: object}
+	}
+	switch kind := config.Spec.TargetType; kind {
+	case "", v1alpha1.TargetTypePod, v1alpha1.TargetTypeNodePort:
+	default: // a file says so: the API server lets no other through
+		return Parameters{}, &Problem{Code: CodeParameterValue, Where: where, Object: object, Value: string(kind), Detail: "targetType"}
+	}
+	return base.merge(&config.Spec), nil
+}
