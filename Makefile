@@ -32,6 +32,19 @@ demo: ## See it work: Gateways in, load balancers that answer out, on this machi
 	@CGO_ENABLED=0 $(GO) build -buildvcs=false -o $(BIN)/ ./cmd/cloudgate ./test/demo
 	@$(BIN)/demo -cloudgate $(BIN)/cloudgate -examples examples
 
+.PHONY: demo-cluster
+demo-cluster: $(BIN)/demo-cluster ## The same on a real Kubernetes: brings one up (root, no Docker; or kind), installs both charts, sends requests
+	@$(BIN)/demo-cluster up
+
+.PHONY: demo-cluster-down
+demo-cluster-down: $(BIN)/demo-cluster ## Take away what make demo-cluster made
+	@$(BIN)/demo-cluster down
+
+.PHONY: $(BIN)/demo-cluster
+$(BIN)/demo-cluster:
+	@echo "Building. The first time this downloads dependencies and takes a while; after that it takes seconds."
+	@CGO_ENABLED=0 $(GO) build -buildvcs=false -o $@ ./test/demo/cluster
+
 .PHONY: test
 test: lint verify-generated test-go ## Run everything that has to pass: lint, generated code, all tests with -race
 

@@ -34,6 +34,15 @@ type listener struct {
 	Endpoint netip.AddrPort `json:"endpoint"`
 }
 
+// entrances are where the listeners really answer, by their ports.
+func (g gateway) entrances() map[uint16]netip.AddrPort {
+	entrances := map[uint16]netip.AddrPort{}
+	for _, l := range g.Listeners {
+		entrances[l.Port] = l.Endpoint
+	}
+	return entrances
+}
+
 func (l listener) onItsPort() bool { return l.Endpoint.Port() == l.Port }
 
 // dev is `cloudgate dev` in a process of its own.
@@ -47,6 +56,7 @@ func startDev(ctx context.Context, cloudgate, dir string) (*dev, error) {
 	d := &dev{states: make(chan state)}
 	d.cmd = exec.CommandContext(ctx, cloudgate, "dev", "-f", dir, "-o", "json")
 	d.cmd.Cancel = func() error { return d.cmd.Process.Signal(syscall.SIGTERM) }
+	d.cmd.SysProcAttr = endWithUs()
 	d.cmd.WaitDelay = 10 * time.Second
 	d.cmd.Stderr = &d.errors
 	out, err := d.cmd.StdoutPipe()

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"flag"
 	"fmt"
@@ -12,6 +13,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"github.com/cloudgate-dev/cloudgate/test/demo/visit"
 )
 
 func main() {
@@ -62,20 +65,10 @@ func run(ctx context.Context, cloudgate, quickstart string) (err error) {
 		fmt.Printf("  %-6s port %-4d answers at %s%s\n", l.Name, l.Port, l.Endpoint, note)
 	}
 
-	visitor, err := newVisitor(web, stage.certificate)
-	if err != nil {
+	visitor := visit.New(web.entrances(), &tls.Config{RootCAs: stage.certificate.Pool(), MinVersion: tls.VersionTLS12})
+	defer visitor.Close()
+	if err := visitor.Quickstart(ctx, stage.turnWeights); err != nil {
 		return err
-	}
-	defer visitor.close()
-	for _, step := range []func(context.Context) error{
-		visitor.routing,
-		visitor.canary,
-		visitor.https,
-		func(ctx context.Context) error { return visitor.newWeights(ctx, stage) },
-	} {
-		if err := step(ctx); err != nil {
-			return err
-		}
 	}
 	fmt.Printf(`
 All as it should be, in %.1f s. To go on:

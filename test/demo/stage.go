@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -117,7 +118,7 @@ func (s *stage) write(name, content string) error {
 }
 
 // turnWeights edits the canary: from three to one for the first version to one to three.
-func (s *stage) turnWeights() error {
+func (s *stage) turnWeights(context.Context) error {
 	content, err := os.ReadFile(filepath.Join(s.dir, "routes.yaml"))
 	if err != nil {
 		return err
