@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -22,12 +21,16 @@ import (
 	"github.com/cloudgate-dev/cloudgate/pkg/proxy"
 )
 
+// autoPool leaves the pool to the server.
+const autoPool = "auto"
+
 // version is set by the linker; without it the build's own is used.
 var version = ""
 
 // flags are what the user says.
 type flags struct {
 	listen, dns, state, pool, zone string
+	iface                          string
 	portOffset                     int
 	latency                        string
 	seed                           uint64
@@ -58,7 +61,8 @@ address and DNS name and carries real traffic. Its state survives a restart, als
 	fs.StringVar(&f.dns, "dns-listen", "127.0.0.1:7053", `address of DNS, UDP and TCP, or "off"`)
 	fs.StringVar(&f.state, "state", defaultState(), `state file, or "memory"`)
 	fs.BoolVar(&f.noSync, "no-sync", false, "do not wait for the disk on every change: faster, and safe unless the machine itself fails")
-	fs.StringVar(&f.pool, "address-pool", server.DefaultPool, "prefix that load balancers get their addresses from")
+	fs.StringVar(&f.iface, "interface", "", `network interface that load balancers get their addresses on, for other machines to reach; "auto" is that of the default route; without it the machine has the addresses of the pool already (Linux; takes NET_ADMIN)`)
+	fs.StringVar(&f.pool, "address-pool", autoPool, `prefix or range FROM-TO that load balancers get their addresses from; "auto" is the end of the interface's network, or without --interface `+server.DefaultPool)
 	fs.IntVar(&f.portOffset, "port-offset", server.DefaultPortOffset, "added to a listener's port under 1024 where that may not be bound")
 	fs.StringVar(&f.zone, "zone", server.DefaultZone, "DNS zone of the load balancers' names")
 	fs.StringVar(&f.latency, "latency", "instant", "how long changes take: instant, fast or realistic")
@@ -130,15 +134,17 @@ func run(cmd *cobra.Command, f flags) (err error) {
 // config checks the flags. The error names the flag.
 func (f flags) config() (server.Config, error) {
 	cfg := server.Config{
-		Listen: f.listen, DNSListen: f.dns, StatePath: f.state, NoSync: f.noSync, PortOffset: f.portOffset, Zone: f.zone,
+		Listen: f.listen, DNSListen: f.dns, StatePath: f.state, NoSync: f.noSync, PortOffset: f.portOffset, Zone: f.zone, Interface: f.iface,
 		Seed: f.seed, Crash: crash, Grace: f.grace, Version: buildVersion(), Proxy: f.proxy,
 	}
 	if f.state == "memory" {
 		cfg.StatePath = ""
 	}
 	var err error
-	if cfg.AddressPool, err = netip.ParsePrefix(f.pool); err != nil {
-		return cfg, fmt.Errorf("--address-pool: %q is not a prefix such as %s", f.pool, server.DefaultPool)
+	if f.pool != autoPool {
+		if cfg.AddressRange, err = world.ParsePool(f.pool); err != nil {
+			return cfg, fmt.Errorf("--address-pool: %w", err)
+		}
 	}
 	if cfg.Latency, err = world.ParseLatency(f.latency); err != nil {
 		return cfg, fmt.Errorf("--latency: %w", err)

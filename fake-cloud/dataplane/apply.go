@@ -27,6 +27,9 @@ func (p *Plane) retry() {
 		if b.failing {
 			p.touch(b)
 		}
+		if b.untold || b.claim == claimFailed {
+			p.review(b)
+		}
 	}
 	p.apply()
 }
@@ -53,6 +56,7 @@ func (p *Plane) applyBalancer(b *balancer) {
 			p.report(b, s)
 		}
 	}
+	p.releaseOld(b)
 }
 
 // applyPools makes the map of b's pools anew when one of them changed.

@@ -54,8 +54,11 @@ func candidate(want, before netip.AddrPort, offset, i int) netip.AddrPort {
 
 // Shared says whether the machine has the addresses of the pool: the zero Addr when it has, else the address that all load
 // balancers have to share.
-func Shared(pool netip.Prefix) (netip.Addr, error) {
-	ip := pool.Masked().Addr().Next()
+func Shared(pool world.AddressPool) (netip.Addr, error) {
+	ip := pool.First
+	if next := ip.Next(); pool.First != pool.Last {
+		ip = next // the first of a prefix is the network's
+	}
 	l, err := net.Listen("tcp", netip.AddrPortFrom(ip, 0).String())
 	if err == nil {
 		return netip.Addr{}, l.Close()

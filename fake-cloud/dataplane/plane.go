@@ -3,8 +3,10 @@ package dataplane
 import (
 	"context"
 	"log/slog"
+	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cloudgate-dev/cloudgate/fake-cloud/world"
@@ -15,7 +17,10 @@ import (
 type Config struct {
 	World *world.World // opened with Reported
 	// Shared says that the load balancers share an address, so that one's port is another's obstacle.
-	Shared     bool
+	Shared bool
+	// Addresses are where the load balancers' addresses come from; nil when the machine has them all. The world is opened with
+	// Claimed then.
+	Addresses  Addresses
 	PortOffset int           // added to ports under 1024 that may not be bound
 	Proxy      proxy.Options // for every engine; Name is set for each
 	Grace      time.Duration // how long requests may go on when a load balancer is deleted or the Plane stops
@@ -40,6 +45,9 @@ type Plane struct {
 	dirty     map[*balancer]struct{}
 	gone      proxy.Stats    // of engines that were closed
 	closing   sync.WaitGroup // engines of deleted load balancers
+	stopping  chan struct{}  // closed when the plane stops
+	stop      sync.Once
+	settled   atomic.Bool
 }
 
 // served is a pool as it is served.
@@ -57,7 +65,10 @@ type balancer struct {
 	uses       map[string]struct{}    // pools that rules name
 	pools      map[string]*proxy.Pool // as applied; shared between versions while no pool changes
 	poolsStale bool
-	failing    bool // a bind has to be tried again
+	failing    bool                // a bind has to be tried again
+	untold     bool                // the world could not be told how the addresses are
+	holds      map[netip.Addr]bool // addresses that are held or asked for
+	claim      claim
 	health     healthCache
 }
 
@@ -70,7 +81,7 @@ func New(cfg Config) *Plane {
 		cfg: cfg, world: cfg.World, shared: cfg.Shared, watch: cfg.World.Watch(),
 		balancers: map[string]*balancer{}, sites: map[string]*site{}, homes: map[string]*site{}, pools: map[string]served{},
 		certs: map[string]*proxy.Certificate{}, users: map[string]map[*balancer]int{}, claims: map[claimKey]*bind{},
-		dirty: map[*balancer]struct{}{},
+		dirty: map[*balancer]struct{}{}, stopping: make(chan struct{}),
 	}
 }
 
@@ -78,6 +89,10 @@ func New(cfg Config) *Plane {
 func (p *Plane) Run(ctx context.Context) {
 	retry := time.NewTicker(retryInterval)
 	defer retry.Stop()
+	var addresses <-chan struct{}
+	if p.cfg.Addresses != nil {
+		addresses = p.cfg.Addresses.Changed()
+	}
 	for {
 		select {
 		case <-ctx.Done():
@@ -85,13 +100,18 @@ func (p *Plane) Run(ctx context.Context) {
 			return
 		case <-p.watch.C:
 			p.sync(p.watch.Take())
+			p.prove()
+		case <-addresses:
+			p.addressesChanged()
 		case <-retry.C:
 			p.retry()
+			p.prove()
 		}
 	}
 }
 
 func (p *Plane) close() {
+	p.stop.Do(func() { close(p.stopping) })
 	p.mu.Lock()
 	for _, b := range p.balancers {
 		p.closeEngine(b)
@@ -100,9 +120,11 @@ func (p *Plane) close() {
 	p.closing.Wait()
 }
 
-// closeEngine gives back the addresses at once and lets requests end in the background.
+// closeEngine stops listening at once, lets requests end in the background, and then gives back the addresses.
 func (p *Plane) closeEngine(b *balancer) {
+	held := b.releaseAll()
 	if b.engine == nil {
+		p.giveBack(held)
 		return
 	}
 	engine := b.engine
@@ -117,6 +139,7 @@ func (p *Plane) closeEngine(b *balancer) {
 		if err := engine.Close(ctx); err != nil {
 			p.cfg.Log.Info("requests were cut off", "loadBalancer", b.ID, "after", p.cfg.Grace)
 		}
+		p.giveBack(held)
 	})
 }
 
@@ -144,6 +167,10 @@ func (p *Plane) sync(changed []world.Ref, all bool) {
 		}
 	}
 	p.apply()
+	if all && p.cfg.Addresses != nil {
+		p.cfg.Addresses.Complete()
+	}
+	p.settle()
 }
 
 func order(k world.Kind) int {

@@ -1,6 +1,7 @@
 package dataplane
 
 import (
+	"net/netip"
 	"slices"
 
 	"github.com/cloudgate-dev/cloudgate/fake-cloud/world"
@@ -22,13 +23,18 @@ func (p *Plane) syncLoadBalancer(id string) {
 		return
 	}
 	if b == nil {
-		b = &balancer{sites: map[string]*site{}, uses: map[string]struct{}{}, poolsStale: true}
+		b = &balancer{sites: map[string]*site{}, uses: map[string]struct{}{}, holds: map[netip.Addr]bool{}, poolsStale: true}
 		p.balancers[id] = b
 	}
 	if b.ready && lb.State == world.Updating {
 		return // serves as before until the update is done
 	}
-	b.LoadBalancer, b.ready = lb, !waits(&lb.Meta)
+	if !slices.Equal(b.IPs, lb.IPs) {
+		b.claim = claimWaits
+	}
+	b.LoadBalancer = lb
+	p.claimAddresses(b)
+	b.ready = p.claimed(b) && !waits(&lb.Meta)
 	p.touch(b)
 }
 

@@ -34,9 +34,15 @@ type Config struct {
 	StatePath string // of the state file; empty keeps the state in memory
 	NoSync    bool   // see world.Config
 
-	AddressPool netip.Prefix // where load balancers get their addresses; see DefaultPool
-	PortOffset  int          // added to ports that may not be bound; see DefaultPortOffset
-	Zone        string       // of the load balancers' DNS names; see DefaultZone
+	// AddressPool is where load balancers get their addresses, or AddressRange where it is not a prefix. Neither is DefaultPool, or with
+	// an Interface a part of its network: see lan.Share.
+	AddressPool  netip.Prefix
+	AddressRange world.AddressPool
+	// Interface is where the addresses are put, for other machines to reach; its name or lan.Auto. Empty: this machine has the
+	// addresses of the pool already, as it has loopback's.
+	Interface  string
+	PortOffset int    // added to ports that may not be bound; see DefaultPortOffset
+	Zone       string // of the load balancers' DNS names; see DefaultZone
 
 	Latency  world.Latency // zero is Instant
 	Quotas   *world.Quotas // nil is world.DefaultQuotas
@@ -54,11 +60,22 @@ type Config struct {
 	Grace   time.Duration
 	Version string
 	Log     *slog.Logger // nil logs nothing
+
+	poolGiven bool
+}
+
+// pool is the one that was asked for.
+func (c *Config) pool() world.AddressPool {
+	if c.AddressRange.IsValid() {
+		return c.AddressRange
+	}
+	return world.PrefixPool(c.AddressPool)
 }
 
 func (c *Config) complete() error {
 	setDefault(&c.Listen, anyPort)
 	setDefault(&c.DNSListen, anyPort)
+	c.poolGiven = c.AddressPool.IsValid() || c.AddressRange.IsValid()
 	setDefault(&c.AddressPool, netip.MustParsePrefix(DefaultPool))
 	setDefault(&c.PortOffset, DefaultPortOffset)
 	setDefault(&c.Zone, DefaultZone)

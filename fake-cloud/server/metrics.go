@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/cloudgate-dev/cloudgate/fake-cloud/dataplane"
+	"github.com/cloudgate-dev/cloudgate/fake-cloud/lan"
 	"github.com/cloudgate-dev/cloudgate/fake-cloud/world"
 	"github.com/cloudgate-dev/cloudgate/pkg/proxy"
 )
@@ -21,7 +22,7 @@ type metrics struct {
 	seconds  *prometheus.HistogramVec
 }
 
-func newMetrics(w *world.World, plane *dataplane.Plane) *metrics {
+func newMetrics(w *world.World, plane *dataplane.Plane, link *lan.Link) *metrics {
 	m := &metrics{
 		registry: prometheus.NewRegistry(),
 		calls: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -34,6 +35,9 @@ func newMetrics(w *world.World, plane *dataplane.Plane) *metrics {
 	}
 	m.registry.MustRegister(m.calls, m.seconds, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), &worldCollector{w}, &trafficCollector{plane})
+	if link != nil {
+		m.registry.MustRegister(&linkCollector{link})
+	}
 	return m
 }
 
@@ -67,6 +71,28 @@ func (c *worldCollector) Collect(ch chan<- prometheus.Metric) {
 		writable = 0
 	}
 	ch <- prometheus.MustNewConstMetric(writableDesc, prometheus.GaugeValue, writable)
+}
+
+var (
+	addressesDesc = prometheus.NewDesc("fakecloud_addresses", "Addresses of load balancers on the interface, by state: held or waiting.",
+		[]string{"interface", "state"}, nil)
+	conflictsDesc = prometheus.NewDesc("fakecloud_address_conflicts_total", "How often another host was found to have an address of the pool.",
+		[]string{"interface"}, nil)
+)
+
+type linkCollector struct{ link *lan.Link }
+
+func (c *linkCollector) Describe(ch chan<- *prometheus.Desc) {
+	ch <- addressesDesc
+	ch <- conflictsDesc
+}
+
+func (c *linkCollector) Collect(ch chan<- prometheus.Metric) {
+	held, waiting, conflicts := c.link.Counts()
+	name := c.link.Name()
+	ch <- prometheus.MustNewConstMetric(addressesDesc, prometheus.GaugeValue, float64(held), name, "held")
+	ch <- prometheus.MustNewConstMetric(addressesDesc, prometheus.GaugeValue, float64(waiting), name, "waiting")
+	ch <- prometheus.MustNewConstMetric(conflictsDesc, prometheus.CounterValue, float64(conflicts), name)
 }
 
 var (

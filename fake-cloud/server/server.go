@@ -19,6 +19,7 @@ import (
 	"github.com/cloudgate-dev/cloudgate/fake-cloud/dns"
 	"github.com/cloudgate-dev/cloudgate/fake-cloud/fakeapi"
 	"github.com/cloudgate-dev/cloudgate/fake-cloud/journal"
+	"github.com/cloudgate-dev/cloudgate/fake-cloud/lan"
 	"github.com/cloudgate-dev/cloudgate/fake-cloud/throttle"
 	"github.com/cloudgate-dev/cloudgate/fake-cloud/world"
 	"github.com/cloudgate-dev/cloudgate/pkg/proxy"
@@ -33,6 +34,7 @@ type Server struct {
 	world    *world.World
 	plane    *dataplane.Plane
 	dns      *dns.Server // nil when it is off
+	link     *lan.Link   // nil without an interface
 	listener net.Listener
 	http     *http.Server
 	closing  sync.Once
@@ -44,29 +46,8 @@ func New(cfg Config) (*Server, error) {
 	if err := cfg.complete(); err != nil {
 		return nil, err
 	}
-	shared, err := dataplane.Shared(cfg.AddressPool)
-	if err != nil {
-		return nil, err
-	}
-	pool := world.PrefixPool(cfg.AddressPool)
-	pool.Shared = shared
-	if shared.IsValid() {
-		cfg.Log.Warn("this machine does not have the addresses of the pool: all load balancers share one and differ in their ports",
-			"pool", cfg.AddressPool, "shared", shared)
-	}
-	dice := world.NewDice(cfg.Seed)
-	w, err := world.New(world.Config{
-		Path: cfg.StatePath, NoSync: cfg.NoSync, Pool: pool, Zone: cfg.Zone,
-		Clock: cfg.Clock, Dice: dice, Latency: cfg.Latency, Quotas: *cfg.Quotas, Reported: true, Log: cfg.Log,
-	})
-	if err != nil {
-		return nil, err
-	}
-	s := &Server{cfg: cfg, world: w}
-	s.plane = dataplane.New(dataplane.Config{
-		World: w, Shared: shared.IsValid(), PortOffset: cfg.PortOffset, Proxy: cfg.Proxy, Grace: cfg.Grace, Log: cfg.Log,
-	})
-	if err := s.listen(); err != nil {
+	s := &Server{cfg: cfg}
+	if err := s.open(); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	s.http = &http.Server{
@@ -78,9 +59,35 @@ func New(cfg Config) (*Server, error) {
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(cfg.Log.Handler(), slog.LevelWarn),
 	}
+	return s, nil
+}
+
+// open opens the interface, the state and the ports.
+func (s *Server) open() error {
+	cfg := s.cfg
+	pool, shared, err := s.openPool()
+	if err != nil {
+		return err
+	}
+	dice := world.NewDice(cfg.Seed)
+	s.world, err = world.New(world.Config{
+		Path: cfg.StatePath, NoSync: cfg.NoSync, Pool: pool, Zone: cfg.Zone, Clock: cfg.Clock, Dice: dice,
+		Latency: cfg.Latency, Quotas: *cfg.Quotas, Reported: true, Claimed: s.link != nil, Log: cfg.Log,
+	})
+	if err != nil {
+		return err
+	}
+	plane := dataplane.Config{World: s.world, Shared: shared, PortOffset: cfg.PortOffset, Proxy: cfg.Proxy, Grace: cfg.Grace, Log: cfg.Log}
+	if s.link != nil {
+		plane.Addresses = s.link
+	}
+	s.plane = dataplane.New(plane)
+	if err := s.listen(); err != nil {
+		return err
+	}
 	cfg.Log.Info("fake cloud", "api", s.URL(), "dns", s.DNSAddress(), "zone", cfg.Zone, "addresses", pool.String(),
 		"latency", cfg.Latency.String(), "seed", dice.Seed(), "state", cfg.StatePath)
-	return s, nil
+	return nil
 }
 
 // listen takes the ports of the API and of DNS.
@@ -113,7 +120,7 @@ func (s *Server) lookup(id string) ([]netip.Addr, bool) {
 }
 
 func (s *Server) handler() http.Handler {
-	m := newMetrics(s.world, s.plane)
+	m := newMetrics(s.world, s.plane, s.link)
 	api := fakeapi.New(fakeapi.Config{
 		World: s.world, Throttle: throttle.New(s.cfg.Throttle), Journal: journal.New(s.cfg.JournalSize),
 		Health: s.health, CheckRule: dataplane.CheckRule, Tokens: s.cfg.Tokens, AdminToken: s.cfg.AdminToken,
@@ -122,14 +129,30 @@ func (s *Server) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", api)
 	mux.Handle("GET /metrics", m.handler())
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
-		if err := s.world.Health(); err != nil {
+	mux.HandleFunc("GET /healthz", probe(s.world.Health))
+	mux.HandleFunc("GET /readyz", probe(s.Ready))
+	return mux
+}
+
+// probe answers 200 while check returns nil, else 503 with the error.
+func probe(check func() error) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		if err := check(); err != nil {
 			http.Error(w, err.Error(), http.StatusServiceUnavailable)
 			return
 		}
 		_, _ = w.Write([]byte("ok\n")) // the client may have gone
-	})
-	return mux
+	}
+}
+
+var errStarting = errors.New("load balancers are being brought back")
+
+// Ready returns nil once the load balancers that were there at the start have their addresses again, and while changes can be kept.
+func (s *Server) Ready() error {
+	if !s.plane.Settled() {
+		return errStarting
+	}
+	return s.world.Health()
 }
 
 // health says how the members of a pool are in the words of the API.
@@ -192,6 +215,12 @@ func (s *Server) Run(ctx context.Context) error {
 		}
 		return nil
 	})
+	if s.link != nil {
+		g.Go(func() error {
+			s.link.Run(ctx)
+			return nil
+		})
+	}
 	g.Go(func() error {
 		s.plane.Run(ctx)
 		return nil
@@ -202,15 +231,21 @@ func (s *Server) Run(ctx context.Context) error {
 	return errors.Join(g.Wait(), s.Close())
 }
 
-// Close gives back the ports and closes the state file. A Server that was Run is closed.
+// Close gives back the ports and the addresses, and closes the state file. A Server that was Run is closed.
 func (s *Server) Close() error {
 	s.closing.Do(func() {
-		errs := []error{s.world.Close()}
+		var errs []error
+		if s.world != nil {
+			errs = append(errs, s.world.Close())
+		}
 		if s.listener != nil {
 			errs = append(errs, s.listener.Close())
 		}
 		if s.dns != nil {
 			errs = append(errs, s.dns.Close())
+		}
+		if s.link != nil {
+			errs = append(errs, s.link.Close()) // last: requests have ended
 		}
 		for _, err := range errs {
 			if !errors.Is(err, net.ErrClosed) {
