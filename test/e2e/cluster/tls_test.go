@@ -1,0 +1,92 @@
+package cluster
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/base64"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/cloudgate-dev/cloudgate/test/e2e/traffic"
+	"github.com/cloudgate-dev/cloudgate/test/echo"
+)
+
+// secret applies a TLS Secret.
+func (w *world) secret(name string, c echo.Certificate) {
+	w.Helper()
+	w.apply(fmt.Sprintf("apiVersion: v1\nkind: Secret\nmetadata: {name: %s}\ntype: kubernetes.io/tls\ndata: {tls.crt: %s, tls.key: %s}\n",
+		name, base64.StdEncoding.EncodeToString(c.Chain), base64.StdEncoding.EncodeToString(c.Key)))
+}
+
+func TestHTTPSListenerIsAddedAndItsSecretRotated(t *testing.T) {
+	const host = "secure.example.com"
+	first, second := traffic.NewCertificate(t, host), traffic.NewCertificate(t, host)
+	both := x509.NewCertPool()
+	both.AppendCertsFromPEM(first.Chain)
+	both.AppendCertsFromPEM(second.Chain)
+
+	w := start(t)
+	w.secret("secure-tls", first)
+	w.example("https", "secure")
+	// The Gateway goes back to its HTTP listener alone, and gets the other anew.
+	whole := read(t, "https", "gateway.yaml")
+	httpOnly, _, found := strings.Cut(whole, "  - name: https")
+	if !found {
+		t.Fatal("examples/https/gateway.yaml has no listener https")
+	}
+	w.apply(httpOnly)
+	w.programmed("secure", 1)
+	w.apply(whole)
+	g := w.programmed("secure", 2)
+	v := w.visit(g, both)
+	w.serves(v, "https://"+host+"/", 200, "secure")
+	if a := v.Must("http://" + host + "/x?y=1"); a.Status != 301 || a.Header.Get("Location") != "https://"+host+"/x?y=1" {
+		t.Errorf("the HTTP listener answered %d to %q, want 301 to HTTPS", a.Status, a.Header.Get("Location"))
+	}
+
+	asking := v.Ask("https://"+host+"/", 2, 25) // on connections that stay
+	shakes := traffic.Shake(t, g.at(443), host, both)
+	shakes.More(50)
+	if err := shakes.Saw(second); err == nil {
+		t.Error("the second certificate was shown before it was there")
+	}
+	w.secret("secure-tls", second)
+	w.eventually("the new certificate", func() error { return shakes.Saw(second) })
+	shakes.More(50)
+	shakes.End()
+	asking.End()
+	if err := traffic.Presents(g.at(443), host, second); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestTLSPassthroughBySNI(t *testing.T) {
+	w := start(t)
+	w.example("tls-passthrough", "one", "two")
+	g := w.programmed("tls", 2)
+	for _, name := range []string{"one", "two"} {
+		host := name + ".example.com"
+		// The pods make their certificates, which bear their names: the load balancer cannot have opened the connection.
+		v := w.visit(g, nil)
+		var subject string
+		v.Transport.TLSClientConfig = &tls.Config{
+			MinVersion: tls.VersionTLS12, InsecureSkipVerify: true,
+			VerifyConnection: func(s tls.ConnectionState) error {
+				subject = s.PeerCertificates[0].Subject.CommonName
+				return nil
+			},
+		}
+		w.serves(v, "https://"+host+"/", 200, name)
+		v.Client.CloseIdleConnections()
+		a := v.Must("https://" + host + "/")
+		if a.Status != 200 || !a.From(name) || a.Echo.SNI != host || subject != a.Backend() {
+			t.Errorf("%s was answered %d by %q with SNI %q and the certificate of %q", host, a.Status, a.Backend(), a.Echo.SNI, subject)
+		}
+	}
+	v := w.visit(g, nil)
+	v.Transport.TLSClientConfig.InsecureSkipVerify = true
+	if _, err := v.Get("https://three.example.com/"); err == nil {
+		t.Error("a name without a route was answered")
+	}
+}
