@@ -25,6 +25,9 @@ func sameContent(a, b client.Object) bool {
 	case *discoveryv1.EndpointSlice:
 		b := b.(*discoveryv1.EndpointSlice)
 		return a.AddressType == b.AddressType && same(a.Endpoints, b.Endpoints) && same(a.Ports, b.Ports) && same(a.Labels, b.Labels)
+	case *corev1.Node:
+		b := b.(*corev1.Node)
+		return a.DeletionTimestamp.IsZero() == b.DeletionTimestamp.IsZero() && same(a.Labels, b.Labels) && same(a.Spec, b.Spec) && same(a.Status, b.Status)
 	default:
 		return false
 	}

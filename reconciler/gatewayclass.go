@@ -78,6 +78,7 @@ func (c *Controller) classStatus(class *gwv1.GatewayClass) gwv1.GatewayClassStat
 	} else {
 		verdict.Unsupported = "this controller has no provider for " + string(class.Spec.ControllerName)
 	}
+	verdict.Parameters = c.views.classProblem(class)
 	return status.Class(class, verdict, features, metav1.NewTime(c.now()))
 }
 

@@ -8,6 +8,8 @@ import (
 	toolscache "k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	gwv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/cloudgate-dev/cloudgate/pkg/translate"
 )
 
 // The indexes. Keys are "namespace/name", for byParent "Kind/namespace/name".
@@ -19,6 +21,7 @@ const (
 	byService   = "service"   // routes, policies and endpoint slices by Service
 	bySecret    = "secret"    // Gateways, ListenerSets and policies by the Secrets that they name
 	byConfigMap = "configmap" // Gateways and policies by the ConfigMaps that they name
+	byConfig    = "config"    // classes and Gateways by the GatewayConfig that they name
 	byForeign   = "foreign"   // Gateways, ListenerSets and routes by the other namespaces that they refer to
 )
 
@@ -46,10 +49,25 @@ func (x indexes) gateway() toolscache.Indexers {
 		byUID:       indexer(func(g *gwv1.Gateway) []string { return []string{string(g.UID)} }),
 		bySecret:    indexer(func(g *gwv1.Gateway) []string { return keys(gatewaySecrets(g)) }),
 		byConfigMap: indexer(func(g *gwv1.Gateway) []string { return keys(gatewayConfigMaps(g)) }),
+		byConfig:    indexer(func(g *gwv1.Gateway) []string { return configKey(translate.GatewayConfigName(g)) }),
 		byForeign: indexer(func(g *gwv1.Gateway) []string {
 			return foreign(g.Namespace, append(gatewaySecrets(g), gatewayConfigMaps(g)...))
 		}),
 	}
+}
+
+func (x indexes) class() toolscache.Indexers {
+	return toolscache.Indexers{
+		byConfig: indexer(func(c *gwv1.GatewayClass) []string { return configKey(translate.ClassConfig(c)) }),
+	}
+}
+
+// configKey returns the key in byConfig of what names a GatewayConfig, and none where it names none.
+func configKey(name types.NamespacedName, named bool) []string {
+	if !named {
+		return nil
+	}
+	return []string{name.String()}
 }
 
 func (x indexes) listenerSet() toolscache.Indexers {

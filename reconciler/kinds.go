@@ -79,11 +79,14 @@ func SchemeFor(mapper meta.RESTMapper) (*runtime.Scheme, error) {
 		return nil, fmt.Errorf("the cluster has no %s: install the CRDs of the Gateway API (https://gateway-api.sigs.k8s.io/guides/getting-started/)",
 			strings.Join(missing, " and no "))
 	}
-	if mapper != nil {
-		gvk := v1alpha1.GroupVersion.WithKind("LoadBalancer")
+	if mapper == nil {
+		return s, nil
+	}
+	for _, kind := range []string{"LoadBalancer", v1alpha1.GatewayConfigKind} {
+		gvk := v1alpha1.GroupVersion.WithKind(kind)
 		switch _, err := mapper.RESTMapping(gvk.GroupKind(), gvk.Version); {
 		case meta.IsNoMatchError(err):
-			return nil, fmt.Errorf("the cluster has no LoadBalancer of cloudgate.dev/v1alpha1: install the CRDs of Cloudgate (kubectl apply -f charts/cloudgate/files/crds)")
+			return nil, fmt.Errorf("the cluster has no %s of cloudgate.dev/v1alpha1: install the CRDs of Cloudgate (kubectl apply -f charts/cloudgate/files/crds)", kind)
 		case err != nil:
 			return nil, fmt.Errorf("ask the cluster for its kinds: %w", err)
 		}

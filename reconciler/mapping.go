@@ -9,6 +9,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	gwv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/cloudgate-dev/cloudgate/pkg/api/v1alpha1"
 )
 
 // mapping finds the few Gateways that a change of any object concerns. For a change of an object, both what it was and what it is
@@ -156,6 +158,27 @@ func (m mapping) configMap(found gateways, obj client.Object) {
 	key := client.ObjectKeyFromObject(obj).String()
 	each(m.v.gateways.by(byConfigMap, key), found, m.gateway)
 	each(m.v.policies.by(byConfigMap, key), found, m.policy)
+}
+
+// config gathers the Gateways that a GatewayConfig has a say in: those that name it, and those of the classes that do.
+func (m mapping) config(found gateways, obj client.Object) {
+	key := client.ObjectKeyFromObject(obj).String()
+	each(m.v.gateways.by(byConfig, key), found, m.gateway)
+	each(m.v.classes.by(byConfig, key), found, m.class)
+}
+
+// node gathers the Gateways whose requests may go to nodes.
+func (m mapping) node(found gateways, _ client.Object) {
+	for _, c := range m.v.configs.all() {
+		if c.Spec.TargetType == v1alpha1.TargetTypeNodePort {
+			m.config(found, c)
+		}
+	}
+}
+
+// classesOf gathers the classes that name a GatewayConfig.
+func (m mapping) classesOf(found gateways, obj client.Object) {
+	each(m.v.classes.by(byConfig, client.ObjectKeyFromObject(obj).String()), found, m.gateway)
 }
 
 // grant gathers the Gateways of everything that refers into the grant's namespace from another.

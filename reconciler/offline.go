@@ -3,6 +3,7 @@ package reconciler
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -14,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	gwv1 "sigs.k8s.io/gateway-api/apis/v1"
 
+	"github.com/cloudgate-dev/cloudgate/pkg/api/v1alpha1"
 	"github.com/cloudgate-dev/cloudgate/pkg/ir"
 	"github.com/cloudgate-dev/cloudgate/pkg/translate"
 )
@@ -63,12 +65,13 @@ func viewsOf(objects []client.Object) (*views, error) {
 		return toolscache.NewIndexer(toolscache.MetaNamespaceKeyFunc, indexers)
 	}
 	v := &views{}
-	v.classes.indexer, v.gateways.indexer, v.sets.indexer = index(nil), index(x.gateway()), index(x.listenerSet())
+	v.classes.indexer, v.gateways.indexer, v.sets.indexer = index(x.class()), index(x.gateway()), index(x.listenerSet())
 	v.http.indexer, v.grpc.indexer, v.tls.indexer = index(x.route()), index(x.route()), index(x.route())
 	v.tcp.indexer, v.udp.indexer = index(x.route()), index(x.route())
 	v.grants.indexer, v.policies.indexer = index(nil), index(x.policy())
 	v.namespaces.indexer, v.services.indexer, v.slices.indexer = index(nil), index(nil), index(x.endpointSlice())
 	v.secrets.indexer, v.configMaps.indexer = index(nil), index(nil)
+	v.configs.indexer, v.nodes.indexer = index(nil), index(nil)
 	for _, o := range objects {
 		indexer := v.indexerFor(o)
 		if indexer == nil {
@@ -118,6 +121,10 @@ func (v *views) indexerFor(o client.Object) toolscache.Indexer {
 		return v.secrets.indexer
 	case *corev1.ConfigMap:
 		return v.configMaps.indexer
+	case *v1alpha1.GatewayConfig:
+		return v.configs.indexer
+	case *corev1.Node:
+		return v.nodes.indexer
 	default:
 		return nil
 	}
@@ -135,7 +142,7 @@ func Read(ctx context.Context, r client.Reader, mapper meta.RESTMapper) (objects
 	for _, name := range missing {
 		absent[name] = true
 	}
-	lists := []client.ObjectList{&corev1.NamespaceList{}, &corev1.ServiceList{}, &discoveryv1.EndpointSliceList{}}
+	lists := []client.ObjectList{&corev1.NamespaceList{}, &corev1.ServiceList{}, &discoveryv1.EndpointSliceList{}, &v1alpha1.GatewayConfigList{}}
 	for _, k := range gatewayKinds {
 		if !absent[k.name] {
 			lists = append(lists, k.list.DeepCopyObject().(client.ObjectList))
@@ -153,7 +160,32 @@ func Read(ctx context.Context, r client.Reader, mapper meta.RESTMapper) (objects
 		}
 	}
 	more, denied, err := readReferred(ctx, r, objects)
-	return append(objects, more...), denied, err
+	if err != nil {
+		return nil, nil, err
+	}
+	objects = append(objects, more...)
+	if !needNodes(objects) {
+		return objects, denied, nil
+	}
+	nodes := &corev1.NodeList{}
+	switch err := r.List(ctx, nodes); {
+	case apierrors.IsForbidden(err):
+		denied = append(denied, "Nodes may not be read, and are taken as missing")
+	case err != nil:
+		return nil, nil, fmt.Errorf("read the cluster: %w", err)
+	}
+	for i := range nodes.Items {
+		objects = append(objects, &nodes.Items[i])
+	}
+	return objects, denied, nil
+}
+
+// needNodes tells whether one of objects sends requests to nodes.
+func needNodes(objects []client.Object) bool {
+	return slices.ContainsFunc(objects, func(o client.Object) bool {
+		config, ok := o.(*v1alpha1.GatewayConfig)
+		return ok && config.Spec.TargetType == v1alpha1.TargetTypeNodePort
+	})
 }
 
 // readReferred gets the Secrets and ConfigMaps that objects name.

@@ -7,6 +7,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	gwv1 "sigs.k8s.io/gateway-api/apis/v1"
 
+	"github.com/cloudgate-dev/cloudgate/pkg/api/v1alpha1"
 	"github.com/cloudgate-dev/cloudgate/pkg/translate"
 )
 
@@ -21,6 +22,7 @@ func (v *views) snapshot(class *gwv1.GatewayClass, gateway *gwv1.Gateway) *trans
 		EndpointSlices: make(map[types.NamespacedName][]*discoveryv1.EndpointSlice),
 		Secrets:        make(map[types.NamespacedName]*corev1.Secret),
 		ConfigMaps:     make(map[types.NamespacedName]*corev1.ConfigMap),
+		Configs:        make(map[types.NamespacedName]*v1alpha1.GatewayConfig),
 	}}
 	g.granted = make(map[string]bool)
 	g.seen = make(map[types.NamespacedName]bool)
@@ -38,6 +40,7 @@ type gatherer struct {
 
 func (g *gatherer) gather() {
 	gw := g.s.Gateway
+	g.parameters()
 	g.namespace(gw.Namespace)
 	for _, name := range gatewaySecrets(gw) {
 		g.secret(gw.Namespace, name)

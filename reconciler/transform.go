@@ -36,6 +36,8 @@ func strip(in any) (any, error) {
 		o.Annotations = nil
 	case *discoveryv1.EndpointSlice:
 		stripEndpoints(o)
+	case *corev1.Node:
+		stripNode(o)
 	}
 	return in, nil
 }
@@ -57,8 +59,43 @@ func stripEndpoints(s *discoveryv1.EndpointSlice) {
 	s.ObjectMeta.CreationTimestamp = metav1.Time{}
 	for i := range s.Endpoints {
 		e := &s.Endpoints[i]
-		e.TargetRef, e.NodeName, e.Zone, e.Hints, e.Hostname, e.DeprecatedTopology = nil, nil, nil, nil, nil, nil
+		e.Zone, e.Hints, e.Hostname, e.DeprecatedTopology = nil, nil, nil, nil
+		e.TargetRef = podRef(e)
 	}
+}
+
+// podRef returns what is kept of the reference of an endpoint to its pod: the name, where the endpoint is not ready. Only then does it matter
+// what its pod waits for.
+func podRef(e *discoveryv1.Endpoint) *corev1.ObjectReference {
+	if e.TargetRef == nil || e.TargetRef.Kind != "Pod" || e.Conditions.Ready == nil || *e.Conditions.Ready {
+		return nil
+	}
+	return &corev1.ObjectReference{Kind: "Pod", Name: e.TargetRef.Name}
+}
+
+func stripNode(n *corev1.Node) {
+	n.Annotations = nil
+	if _, excluded := n.Labels[corev1.LabelNodeExcludeBalancers]; excluded {
+		n.Labels = only2(n.Labels, corev1.LabelNodeExcludeBalancers)
+	} else {
+		n.Labels = nil
+	}
+	n.Spec = corev1.NodeSpec{Taints: n.Spec.Taints}
+	for i := range n.Spec.Taints {
+		n.Spec.Taints[i] = corev1.Taint{Key: n.Spec.Taints[i].Key}
+	}
+	status := corev1.NodeStatus{}
+	for _, a := range n.Status.Addresses {
+		if a.Type == corev1.NodeInternalIP {
+			status.Addresses = append(status.Addresses, a)
+		}
+	}
+	for _, c := range n.Status.Conditions {
+		if c.Type == corev1.NodeReady {
+			status.Conditions = []corev1.NodeCondition{{Type: c.Type, Status: c.Status}}
+		}
+	}
+	n.Status = status
 }
 
 func only2(labels map[string]string, key string) map[string]string {

@@ -93,6 +93,9 @@ type views struct {
 	secrets    view[*corev1.Secret]
 	configMaps view[*corev1.ConfigMap]
 
+	configs view[*v1alpha1.GatewayConfig]
+	nodes   view[*corev1.Node]
+
 	loadBalancers view[*v1alpha1.LoadBalancer]
 }
 
@@ -101,7 +104,7 @@ type views struct {
 func openViews(ctx context.Context, c cache.Cache, missing []string, x indexes) (*views, error) {
 	v := &views{}
 	o := opener{ctx: ctx, cache: c, missing: missing}
-	v.classes.indexer = o.open("GatewayClass", &gwv1.GatewayClass{}, nil)
+	v.classes.indexer = o.open("GatewayClass", &gwv1.GatewayClass{}, x.class())
 	v.gateways.indexer = o.open("Gateway", &gwv1.Gateway{}, x.gateway())
 	v.sets.indexer = o.open("ListenerSet", &gwv1.ListenerSet{}, x.listenerSet())
 	v.http.indexer = o.open("HTTPRoute", &gwv1.HTTPRoute{}, x.route())
@@ -116,6 +119,8 @@ func openViews(ctx context.Context, c cache.Cache, missing []string, x indexes) 
 	v.slices.indexer = o.open("EndpointSlice", &discoveryv1.EndpointSlice{}, x.endpointSlice())
 	v.secrets.indexer = o.open("Secret", &corev1.Secret{}, nil)
 	v.configMaps.indexer = o.open("ConfigMap", &corev1.ConfigMap{}, nil)
+	v.configs.indexer = o.open("GatewayConfig", &v1alpha1.GatewayConfig{}, nil)
+	v.nodes.indexer = o.open("Node", &corev1.Node{}, nil)
 	v.loadBalancers.indexer = o.open("LoadBalancer", &v1alpha1.LoadBalancer{}, nil)
 	return v, o.err
 }

@@ -31,6 +31,8 @@ import (
 // +kubebuilder:rbac:groups=discovery.k8s.io,resources=endpointslices,verbs=get;list;watch
 // +kubebuilder:rbac:groups=cloudgate.dev,resources=loadbalancers,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups=cloudgate.dev,resources=loadbalancers/status,verbs=patch;update
+// +kubebuilder:rbac:groups=cloudgate.dev,resources=gatewayconfigs,verbs=get;list;watch
+// +kubebuilder:rbac:groups="",resources=nodes,verbs=get;list;watch
 // +kubebuilder:rbac:groups="";events.k8s.io,resources=events,verbs=create;patch
 // +kubebuilder:rbac:groups=coordination.k8s.io,resources=leases,verbs=get;list;watch;create;update;patch;delete
 // +kubebuilder:rbac:groups=apiextensions.k8s.io,resources=customresourcedefinitions,verbs=get
@@ -83,11 +85,14 @@ func (c *Controller) watch(mgr manager.Manager) error {
 	w.add(gateways, "ConfigMap", &corev1.ConfigMap{}, m.handler(m.configMap), contentChanged())
 	w.add(gateways, "Namespace", &corev1.Namespace{}, m.handler(m.namespace), labelsChanged())
 	w.add(gateways, "LoadBalancer", &v1alpha1.LoadBalancer{}, m.handler(m.loadBalancer), c.seesLoadBalancers(), c.writer.echoless())
+	w.add(gateways, "GatewayConfig", &v1alpha1.GatewayConfig{}, m.handler(m.config), predicate.GenerationChangedPredicate{})
+	w.add(gateways, "Node", &corev1.Node{}, m.handler(m.node), contentChanged())
 	w.source(gateways, source.Channel(c.wakes, &handler.EnqueueRequestForObject{}))
 
 	c.watchListenerSets(&w, sets)
 
 	w.add(classes, "GatewayClass", &gwv1.GatewayClass{}, &handler.EnqueueRequestForObject{}, c.writer.echoless())
+	w.add(classes, "GatewayConfig", &v1alpha1.GatewayConfig{}, requests(m.classesOf, func(types.NamespacedName) {}), predicate.GenerationChangedPredicate{})
 	w.add(classes, "Gateway", &gwv1.Gateway{}, handler.EnqueueRequestsFromMapFunc(classOf), classChanged())
 	return w.err
 }

@@ -279,7 +279,7 @@ func (l *loader) take(src source, obj client.Object, gvk schema.GroupVersionKind
 }
 
 // clusterScoped are the kinds without a namespace, of those that the reconcilers read.
-var clusterScoped = map[string]bool{"GatewayClass": true, "Namespace": true}
+var clusterScoped = map[string]bool{"GatewayClass": true, "Namespace": true, "Node": true}
 
 // kindsOf returns the version in the scheme for each kind that has objects.
 func kindsOf(s *runtime.Scheme) map[schema.GroupKind]schema.GroupVersionKind {

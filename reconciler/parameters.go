@@ -1,0 +1,40 @@
+package reconciler
+
+import (
+	"k8s.io/apimachinery/pkg/types"
+	gwv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/cloudgate-dev/cloudgate/pkg/api/v1alpha1"
+	"github.com/cloudgate-dev/cloudgate/pkg/translate"
+)
+
+// classProblem says why the parameters of a class cannot be used, nil when they can.
+func (v *views) classProblem(class *gwv1.GatewayClass) *translate.Problem {
+	var config *v1alpha1.GatewayConfig
+	if name, named := translate.ClassConfig(class); named {
+		config, _ = v.configs.get(name)
+	}
+	_, problem := translate.ClassParameters(class, config)
+	return problem
+}
+
+// parameters gathers the GatewayConfigs of the Gateway and its class, and the nodes where one of them sends requests there.
+func (g *gatherer) parameters() {
+	nodes := g.config(translate.ClassConfig(g.s.Class))
+	if g.config(translate.GatewayConfigName(g.s.Gateway)) || nodes {
+		g.s.Nodes = g.v.nodes.all()
+	}
+}
+
+// config gathers a GatewayConfig, and tells whether it sends requests to nodes.
+func (g *gatherer) config(name types.NamespacedName, named bool) bool {
+	if !named {
+		return false
+	}
+	config, ok := g.v.configs.get(name)
+	if !ok {
+		return false
+	}
+	g.s.Configs[name] = config
+	return config.Spec.TargetType == v1alpha1.TargetTypeNodePort
+}
