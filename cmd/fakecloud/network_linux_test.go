@@ -92,13 +92,6 @@ func (n *namespace) give(name, address string) {
 	n.check(n.nl.AddrAdd(n.link(name), addr))
 }
 
-func (n *namespace) takeAway(name, address string) {
-	n.t.Helper()
-	addr, err := netlink.ParseAddr(address)
-	n.check(err)
-	n.check(n.nl.AddrDel(n.link(name), addr))
-}
-
 // connect is a cable between two machines.
 func connect(a *namespace, nameA string, b *namespace, nameB string) {
 	a.t.Helper()
@@ -436,8 +429,8 @@ func inNamespaceWith(t *testing.T, ns *namespace, caps []uintptr, args ...string
 	case err = <-ended:
 	case <-time.After(20 * time.Second):
 		_ = cmd.Process.Kill() // it may have ended
-		<-ended
-		t.Fatalf("it does not end: %s", &out)
+		err = <-ended
+		t.Fatalf("it does not end, and was killed: %v %s", err, &out)
 	}
 	return out.String(), err
 }

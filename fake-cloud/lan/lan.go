@@ -64,6 +64,7 @@ type address struct {
 	conflict  string // the hardware address that claims it too
 	defended  time.Time
 	announced bool
+	spoke     time.Time // when it was announced, or should have been
 }
 
 // proof that nobody has an address: under way, or done.

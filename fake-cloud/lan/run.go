@@ -98,10 +98,13 @@ func (l *Link) work(busy *bool) error {
 		waits, err := l.attend(ip, a, table[ip], now)
 		*busy = *busy || waits
 		if err != nil {
-			a.status.Failure, failed = err.Error(), err
+			failed = err
+			if !a.status.Held {
+				a.status.Failure = err.Error()
+			}
 		}
 	}
-	if err := l.watch(table); err != nil {
+	if err := l.watch(table, now); err != nil {
 		failed = err
 	}
 	waits, err := l.prove(table, now)
@@ -173,10 +176,10 @@ func (l *Link) attend(ip netip.Addr, a *address, e entry, now time.Time) (waits 
 		return false, l.defend(ip, a, e, now)
 	case there:
 		// From before a restart, or from a load balancer that has just gone: nobody else can have got it meanwhile.
-		return false, l.have(ip, a)
+		return false, l.have(ip, a, now)
 	case a.status.Held:
 		l.log.Warn("an address was taken from the interface: it is put back", "address", ip, "interface", l.name)
-		return false, l.have(ip, a)
+		return false, l.have(ip, a, now)
 	}
 	if by := l.takenBy(ip); by != "" {
 		a.status = Status{TakenBy: by}
@@ -185,7 +188,7 @@ func (l *Link) attend(ip netip.Addr, a *address, e entry, now time.Time) (waits 
 	a.status.TakenBy = ""
 	if p := l.proofs[ip]; p != nil && !p.done.IsZero() {
 		delete(l.proofs, ip)
-		return false, l.have(ip, a)
+		return false, l.have(ip, a, now)
 	}
 	return l.probe(ip, a, e, now)
 }
@@ -214,7 +217,7 @@ func (l *Link) probe(ip netip.Addr, a *address, e entry, now time.Time) (waits b
 	if err := l.kernel.forget(ip); err != nil { // so that the next one announces
 		return false, err
 	}
-	return false, l.have(ip, a)
+	return false, l.have(ip, a, now)
 }
 
 // answer is what the kernel found out.
@@ -252,24 +255,29 @@ func (l *Link) found(ip netip.Addr, e entry, now time.Time) string {
 }
 
 // have puts an address on the interface.
-func (l *Link) have(ip netip.Addr, a *address) error {
+func (l *Link) have(ip netip.Addr, a *address, now time.Time) error {
 	if err := l.kernel.add(ip); err != nil {
-		a.status = Status{Failure: err.Error()}
+		a.status.Held = false
 		return err
 	}
 	delete(l.proofs, ip)
 	l.last.ours[ip] = ""
 	a.status = Status{Held: true}
-	a.asked, a.announced = time.Time{}, true
-	return l.announce(ip)
+	a.asked = time.Time{}
+	return l.announce(ip, a, now)
 }
 
 // announce tells the neighbours that we have an address: an entry for an address of one's own makes the kernel say so.
-func (l *Link) announce(ip netip.Addr) error {
+func (l *Link) announce(ip netip.Addr, a *address, now time.Time) error {
+	a.announced, a.spoke = false, now
 	if err := l.kernel.forget(ip); err != nil {
 		return err
 	}
-	return l.kernel.solicit(ip)
+	if err := l.kernel.solicit(ip); err != nil {
+		return err
+	}
+	a.announced = true
+	return nil
 }
 
 // announceAgain is for a link that was down: whoever is there now may not know.
@@ -282,8 +290,7 @@ func (l *Link) announceAgain() {
 // defend looks whether somebody else claims an address that we have, says so loudly, and tells the neighbours again that it is ours.
 func (l *Link) defend(ip netip.Addr, a *address, e entry, now time.Time) error {
 	if !a.announced {
-		a.announced = true
-		return l.announce(ip)
+		return l.announce(ip, a, now)
 	}
 	if e.state != somebody || e.hardware == l.last.hardware {
 		if e.state == nobody {
@@ -301,22 +308,23 @@ func (l *Link) defend(ip netip.Addr, a *address, e entry, now time.Time) error {
 		return nil
 	}
 	a.defended = now
-	return l.announce(ip)
+	return l.announce(ip, a, now)
 }
 
 // watch keeps a neighbour entry for some of the addresses that we have, which takes down who else claims one. It drops the
 // entries of the others, for which the announcement was all they were needed for.
-func (l *Link) watch(table map[netip.Addr]entry) error {
+func (l *Link) watch(table map[netip.Addr]entry, now time.Time) error {
 	watched := 0
 	for _, ip := range l.inOrder() {
-		if !l.wanted[ip].status.Held {
+		a := l.wanted[ip]
+		if !a.status.Held {
 			continue
 		}
 		watched++
 		e, there := table[ip]
 		var err error
 		switch {
-		case watched <= watchedMax && !there:
+		case watched <= watchedMax && !there && a.spoke.Before(now):
 			err = l.kernel.solicit(ip)
 		case watched > watchedMax && e.state == nobody:
 			err = l.kernel.forget(ip)
