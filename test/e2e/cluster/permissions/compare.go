@@ -10,7 +10,7 @@ type Verdict struct {
 	Denied    []string // requests that were refused
 	Unused    []string // grants that no request needed
 	TooWide   []string // grants in the whole cluster that were needed in the account's own namespace alone
-	Unknown   []string // requests that a binding allowed which is not among the grants
+	Unknown   []string // requests that a role allowed which is not among the grants
 	Requests  int
 	Exercised int // grants that were needed
 }
@@ -34,7 +34,7 @@ type Comparison struct {
 
 type key struct {
 	Action
-	Binding Binding
+	Role Role
 }
 
 // Compare begins a comparison with what is granted to accounts of a namespace.
@@ -44,7 +44,7 @@ func Compare(grants []Grant, namespace string) *Comparison {
 		denied: map[string]bool{}, unknown: map[string]bool{},
 	}
 	for i, g := range grants {
-		k := key{g.Action, g.Binding}
+		k := key{g.Action, g.Role}
 		c.byKey[k] = append(c.byKey[k], i)
 	}
 	return c
@@ -57,11 +57,11 @@ func (c *Comparison) Add(r Request) {
 		c.denied[r.String()] = true
 		return
 	}
-	if r.Binding == (Binding{}) {
+	if r.Role == (Role{}) {
 		return // what every account may do: ask what there is
 	}
 	found := false
-	for _, i := range c.byKey[key{r.Action, r.Binding}] {
+	for _, i := range c.byKey[key{r.Action, r.Role}] {
 		if g := c.grants[i]; g.Name != "" && g.Name != r.Name {
 			continue
 		}
@@ -70,7 +70,7 @@ func (c *Comparison) Add(r Request) {
 		c.outside[i] = c.outside[i] || r.Namespace != c.namespace
 	}
 	if !found {
-		c.unknown[r.String()+" ("+r.Binding.String()+")"] = true
+		c.unknown[r.String()+" ("+r.Role.String()+")"] = true
 	}
 }
 
@@ -82,7 +82,7 @@ func (c *Comparison) Verdict() Verdict {
 		case !c.needed[i]:
 			v.Unused = append(v.Unused, g.String())
 			continue
-		case g.Binding.Kind == "ClusterRoleBinding" && !c.outside[i] && !strings.HasPrefix(g.Resource, "/"):
+		case g.Cluster && !c.outside[i] && !strings.HasPrefix(g.Resource, "/"):
 			v.TooWide = append(v.TooWide, g.String())
 		}
 		v.Exercised++

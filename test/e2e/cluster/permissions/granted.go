@@ -30,25 +30,26 @@ func (a Action) String() string {
 	return a.Verb + " " + a.Resource + "." + a.Group
 }
 
-// Binding is how a role came to a service account, as the API server names it when it allows a request.
-type Binding struct {
-	Kind      string // ClusterRoleBinding or RoleBinding
-	Namespace string // of a RoleBinding
+// Role is where a permission is written, as the API server names it when it allows a request.
+type Role struct {
+	Kind      string // ClusterRole or Role
+	Namespace string // of a Role
 	Name      string
 }
 
-func (b Binding) String() string {
-	if b.Namespace == "" {
-		return b.Kind + " " + b.Name
+func (r Role) String() string {
+	if r.Namespace == "" {
+		return r.Kind + " " + r.Name
 	}
-	return b.Kind + " " + b.Namespace + "/" + b.Name
+	return r.Kind + " " + r.Namespace + "/" + r.Name
 }
 
-// Grant is one action that a binding gives to a service account.
+// Grant is one action that a role gives to whoever it is bound to. It counts once, however many accounts have it.
 type Grant struct {
 	Action
-	Binding Binding
+	Role    Role
 	Name    string // the only object that it is for, empty for all
+	Cluster bool   // in all namespaces, by a ClusterRoleBinding
 }
 
 func (g Grant) String() string {
@@ -56,7 +57,7 @@ func (g Grant) String() string {
 	if g.Name != "" {
 		s += " " + g.Name
 	}
-	return s + " (" + g.Binding.String() + ")"
+	return s + " (" + g.Role.String() + ")"
 }
 
 // ErrWildcard is returned for a rule with an asterisk: it grants what nobody can list.
@@ -65,7 +66,7 @@ var ErrWildcard = errors.New("a rule grants everything of something")
 // Granted reads manifests, as `helm template` writes them, and returns what their bindings give to service accounts of a namespace.
 // Objects of other kinds are passed over. A binding of a role that is not in the manifests is an error.
 func Granted(manifests io.Reader, namespace string) ([]Grant, error) {
-	p := parsed{roles: map[role][]rbacv1.PolicyRule{}}
+	p := parsed{roles: map[Role][]rbacv1.PolicyRule{}}
 	if err := p.read(manifests, namespace); err != nil {
 		return nil, err
 	}
@@ -76,12 +77,12 @@ func Granted(manifests io.Reader, namespace string) ([]Grant, error) {
 		}
 		rules, found := p.roles[b.role]
 		if !found {
-			return nil, fmt.Errorf("%s: its role %+v is not in the manifests", b.Binding, b.role)
+			return nil, fmt.Errorf("%s %s: its %s is not in the manifests", b.kind, b.name, b.role)
 		}
 		for _, r := range rules {
-			of, err := expand(r, b.Binding)
+			of, err := expand(r, b.role, b.kind == clusterRoleBinding)
 			if err != nil {
-				return nil, fmt.Errorf("%s: %w", b.Binding, err)
+				return nil, fmt.Errorf("%s: %w", b.role, err)
 			}
 			grants = append(grants, of...)
 		}
@@ -90,16 +91,22 @@ func Granted(manifests io.Reader, namespace string) ([]Grant, error) {
 	return slices.Compact(grants), nil
 }
 
-type role struct{ kind, namespace, name string }
+// The kinds that matter.
+const (
+	clusterRole        = "ClusterRole"
+	namespacedRole     = "Role"
+	clusterRoleBinding = "ClusterRoleBinding"
+	roleBinding        = "RoleBinding"
+)
 
 type bound struct {
-	Binding
-	role     role
-	subjects []rbacv1.Subject
+	kind, name string
+	role       Role
+	subjects   []rbacv1.Subject
 }
 
 type parsed struct {
-	roles    map[role][]rbacv1.PolicyRule
+	roles    map[Role][]rbacv1.PolicyRule
 	bindings []bound
 }
 
@@ -122,7 +129,7 @@ func (p *parsed) read(manifests io.Reader, namespace string) error {
 		if err := document.into(&raw); err != nil {
 			return err
 		}
-		if strings.HasPrefix(raw.Kind, "Role") {
+		if raw.Kind == namespacedRole || raw.Kind == roleBinding {
 			raw.Metadata.Namespace = cmp.Or(raw.Metadata.Namespace, namespace)
 		}
 		if err := p.take(raw.Kind, raw.Metadata.Namespace, raw.Metadata.Name, document); err != nil {
@@ -133,15 +140,15 @@ func (p *parsed) read(manifests io.Reader, namespace string) error {
 
 func (p *parsed) take(kind, namespace, name string, document yamlDocument) error {
 	switch kind {
-	case "ClusterRole", "Role":
+	case clusterRole, namespacedRole:
 		var r struct {
 			Rules []rbacv1.PolicyRule `json:"rules"`
 		}
 		if err := document.into(&r); err != nil {
 			return err
 		}
-		p.roles[role{kind, namespace, name}] = r.Rules
-	case "ClusterRoleBinding", "RoleBinding":
+		p.roles[Role{kind, namespace, name}] = r.Rules
+	case clusterRoleBinding, roleBinding:
 		var b struct {
 			RoleRef  rbacv1.RoleRef   `json:"roleRef"`
 			Subjects []rbacv1.Subject `json:"subjects"`
@@ -149,11 +156,11 @@ func (p *parsed) take(kind, namespace, name string, document yamlDocument) error
 		if err := document.into(&b); err != nil {
 			return err
 		}
-		of := role{b.RoleRef.Kind, "", b.RoleRef.Name}
-		if of.kind == "Role" {
-			of.namespace = namespace
+		of := Role{Kind: b.RoleRef.Kind, Name: b.RoleRef.Name}
+		if of.Kind == namespacedRole {
+			of.Namespace = namespace
 		}
-		p.bindings = append(p.bindings, bound{Binding{kind, namespace, name}, of, b.Subjects})
+		p.bindings = append(p.bindings, bound{kind, name, of, b.Subjects})
 	}
 	return nil
 }
@@ -180,7 +187,7 @@ func forNamespace(subjects []rbacv1.Subject, namespace string) bool {
 }
 
 // expand writes a rule out: one grant for each combination.
-func expand(r rbacv1.PolicyRule, b Binding) ([]Grant, error) {
+func expand(r rbacv1.PolicyRule, of Role, cluster bool) ([]Grant, error) {
 	if slices.Contains(slices.Concat(r.APIGroups, r.Resources, r.Verbs, r.NonResourceURLs), "*") {
 		return nil, fmt.Errorf("%w: %v", ErrWildcard, r)
 	}
@@ -191,12 +198,12 @@ func expand(r rbacv1.PolicyRule, b Binding) ([]Grant, error) {
 	var grants []Grant
 	for _, verb := range r.Verbs {
 		for _, url := range r.NonResourceURLs {
-			grants = append(grants, Grant{Action: Action{Resource: url, Verb: verb}, Binding: b})
+			grants = append(grants, Grant{Action: Action{Resource: url, Verb: verb}, Role: of, Cluster: cluster})
 		}
 		for _, group := range r.APIGroups {
 			for _, resource := range r.Resources {
 				for _, name := range names {
-					grants = append(grants, Grant{Action{group, resource, verb}, b, name})
+					grants = append(grants, Grant{Action{group, resource, verb}, of, name, cluster})
 				}
 			}
 		}

@@ -18,8 +18,8 @@ type Request struct {
 	Namespace string // that it was for, empty for the whole cluster
 	Name      string
 	Code      int
-	Reason    string  // why it was allowed, in the API server's words
-	Binding   Binding // that allowed it, where a binding of this account did
+	Reason    string // why it was allowed, in the API server's words
+	Role      Role   // that allowed it, where it was bound to this account
 }
 
 // Denied tells a request that the API server refused its sender: by RBAC, or by whatever else answers 403.
@@ -54,7 +54,7 @@ type event struct {
 }
 
 // The API server says: RBAC: allowed by RoleBinding "name/namespace" of Role "..." to ServiceAccount "...".
-var allowedBy = regexp.MustCompile(`^RBAC: allowed by (ClusterRoleBinding|RoleBinding) "([^"/]+)(?:/([^"]+))?" of .* to ServiceAccount `)
+var allowedBy = regexp.MustCompile(`^RBAC: allowed by (?:ClusterRoleBinding|RoleBinding) "[^"/]+(?:/([^"]+))?" of (ClusterRole|Role) "([^"]+)" to ServiceAccount `)
 
 // Used reads an audit log at level Metadata, in JSON, and calls yield for each request of service accounts of a namespace. A watch
 // counts once it begins, everything else once it is over. A last line that is not whole yet is left out: the API server is at it.
@@ -95,7 +95,10 @@ func (e event) request() Request {
 	}
 	r.Reason = e.Annotations["authorization.k8s.io/reason"]
 	if m := allowedBy.FindStringSubmatch(r.Reason); m != nil {
-		r.Binding = Binding{Kind: m[1], Name: m[2], Namespace: m[3]}
+		r.Role = Role{Kind: m[2], Name: m[3]}
+		if r.Role.Kind == namespacedRole {
+			r.Role.Namespace = m[1]
+		}
 	}
 	return r
 }
