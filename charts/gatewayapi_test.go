@@ -9,10 +9,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	batchv1 "k8s.io/api/batch/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	gwv1 "sigs.k8s.io/gateway-api/apis/v1"
 )
@@ -120,12 +122,19 @@ func TestGatewayClasses(t *testing.T) {
 		reason string
 		args   []string
 		want   []string // the hook of each object
+		awaits int      // Jobs that wait for the API
 	}{
-		{"the API is there, or is said to be", nil, []string{""}},
-		{"the release brings it", []string{"--set", "gatewayAPI.install=true"}, []string{"post-install,post-upgrade", "post-delete"}},
-		{"the release has brought it", []string{"--set", "gatewayAPI.install=true", "--api-versions", api, "--is-upgrade"}, []string{"", "post-delete"}},
+		{"the API is there, or is said to be", nil, []string{""}, 0},
+		{"the release brings it", []string{"--set", "gatewayAPI.install=true"}, []string{"post-install,post-upgrade", "post-delete"}, 1},
+		{"the release has brought it", []string{"--set", "gatewayAPI.install=true", "--api-versions", api, "--is-upgrade"}, []string{"", "post-delete"}, 0},
 	} {
 		var got []string
+		awaits := slices.DeleteFunc(only[*batchv1.Job](objects(t, "cloudgate", append(c.args, aClass...)...)), func(j *batchv1.Job) bool {
+			return j.Name != "cloudgate-await-api" || j.Annotations["helm.sh/hook"] != "post-install,post-upgrade"
+		})
+		if len(awaits) != c.awaits {
+			t.Errorf("%s: got %d Jobs that wait for the API, want %d", c.reason, len(awaits), c.awaits)
+		}
 		for _, class := range only[*gwv1.GatewayClass](objects(t, "cloudgate", append(c.args, aClass...)...)) {
 			if class.Name != "fake" || class.Spec.ControllerName != "cloudgate.dev/fake" {
 				t.Errorf("%s: got the class %s of %s", c.reason, class.Name, class.Spec.ControllerName)
