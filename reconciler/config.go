@@ -61,6 +61,10 @@ type Config struct {
 	// PollMin and PollMax bound the wait before the cloud is asked whether it is done. Default 25 ms and 5 s.
 	PollMin, PollMax time.Duration
 
+	// PodReadinessGates has pods watched that list the readiness gate cloudgate.dev/load-balancer-ready: they become targets before they are
+	// ready, and ready when load balancers find them healthy. It needs permission to watch pods and to patch their status.
+	PodReadinessGates bool
+
 	// Now is the clock and Dice gives numbers in [0, 1) for jitter. The defaults are the system's.
 	Now  func() time.Time
 	Dice func() float64
@@ -205,11 +209,19 @@ func prepare(mgr manager.Manager, cfg Config) (*Controller, error) {
 		slices.Sort(missing)
 		c.log.Info("the cluster does not have all kinds of the Gateway API: serving without", "kinds", strings.Join(missing, ", "))
 	}
-	if c.views, err = openViews(context.Background(), mgr.GetCache(), missing, c.indexes); err != nil {
+	if c.views, err = openViews(context.Background(), mgr.GetCache(), c.unread(), c.indexes); err != nil {
 		return nil, err
 	}
 	c.mapping = mapping{v: c.views, x: c.indexes, woken: func(name types.NamespacedName) { c.wakeups.start(name, c.now()) }}
 	return c, nil
+}
+
+// unread returns the kinds that are not read.
+func (c *Controller) unread() []string {
+	if c.cfg.PodReadinessGates {
+		return c.missing
+	}
+	return append(slices.Clone(c.missing), "Pod")
 }
 
 // wakeups remember when the first change came that a Gateway has not caught up with.

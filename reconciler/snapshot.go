@@ -23,6 +23,7 @@ func (v *views) snapshot(class *gwv1.GatewayClass, gateway *gwv1.Gateway) *trans
 		Secrets:        make(map[types.NamespacedName]*corev1.Secret),
 		ConfigMaps:     make(map[types.NamespacedName]*corev1.ConfigMap),
 		Configs:        make(map[types.NamespacedName]*v1alpha1.GatewayConfig),
+		WaitingPods:    make(map[types.NamespacedName]bool),
 	}}
 	g.granted = make(map[string]bool)
 	g.seen = make(map[types.NamespacedName]bool)
@@ -139,6 +140,7 @@ func (g *gatherer) service(from string, name types.NamespacedName) {
 	g.s.Services[name] = svc
 	if endpoints := g.v.slices.by(byService, key); len(endpoints) > 0 {
 		g.s.EndpointSlices[name] = endpoints
+		g.waitingPods(endpoints)
 	}
 	for _, p := range g.v.policies.by(byService, key) {
 		g.policy(p)

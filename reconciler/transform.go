@@ -30,7 +30,6 @@ func strip(in any) (any, error) {
 		o.Data, o.BinaryData = only(o.Data), nil
 	case *corev1.Service:
 		o.Status = corev1.ServiceStatus{}
-		o.Spec.Selector = nil
 	case *corev1.Namespace:
 		o.Spec, o.Status = corev1.NamespaceSpec{}, corev1.NamespaceStatus{}
 		o.Annotations = nil
@@ -38,6 +37,8 @@ func strip(in any) (any, error) {
 		stripEndpoints(o)
 	case *corev1.Node:
 		stripNode(o)
+	case *corev1.Pod:
+		return stripPod(o), nil
 	}
 	return in, nil
 }

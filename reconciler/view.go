@@ -35,7 +35,8 @@ func (v view[T]) get(name types.NamespacedName) (T, bool) {
 	if err != nil || !ok {
 		return none, false
 	}
-	return obj.(T), true
+	typed, ok := obj.(T) // what concerns nobody may be kept as another type
+	return typed, ok
 }
 
 // by returns the objects that an index has under a key, by namespace and name. The index is one of this kind's: see index.go.
@@ -95,6 +96,7 @@ type views struct {
 
 	configs view[*v1alpha1.GatewayConfig]
 	nodes   view[*corev1.Node]
+	pods    view[*corev1.Pod] // only those with our readiness gate
 
 	loadBalancers view[*v1alpha1.LoadBalancer]
 }
@@ -121,6 +123,7 @@ func openViews(ctx context.Context, c cache.Cache, missing []string, x indexes) 
 	v.configMaps.indexer = o.open("ConfigMap", &corev1.ConfigMap{}, nil)
 	v.configs.indexer = o.open("GatewayConfig", &v1alpha1.GatewayConfig{}, nil)
 	v.nodes.indexer = o.open("Node", &corev1.Node{}, nil)
+	v.pods.indexer = o.open("Pod", &corev1.Pod{}, x.pod())
 	v.loadBalancers.indexer = o.open("LoadBalancer", &v1alpha1.LoadBalancer{}, nil)
 	return v, o.err
 }

@@ -89,6 +89,9 @@ func (c *Controller) watch(mgr manager.Manager) error {
 	w.add(gateways, "Node", &corev1.Node{}, m.handler(m.node), contentChanged())
 	w.source(gateways, source.Channel(c.wakes, &handler.EnqueueRequestForObject{}))
 
+	if err := c.watchPods(&w, mgr, gateways); err != nil {
+		return err
+	}
 	c.watchListenerSets(&w, sets)
 
 	w.add(classes, "GatewayClass", &gwv1.GatewayClass{}, &handler.EnqueueRequestForObject{}, c.writer.echoless())

@@ -40,6 +40,7 @@ type controllerFlags struct {
 	workers       int
 	reads, writes float64
 	kindsInterval time.Duration
+	gates         bool
 }
 
 // newControllerCommand returns `cloudgate controller`: the controller in a cluster.
@@ -71,6 +72,7 @@ are configured by flags. Several replicas can run; the elected leader works.`,
 	flags.IntVar(&f.workers, "workers", 8, "how many Gateways are worked on at the same time")
 	flags.Float64Var(&f.reads, "cloud-reads-per-second", 100, "limit of read calls to each cloud; lower while a cloud throttles")
 	flags.Float64Var(&f.writes, "cloud-writes-per-second", 2000, "limit of write calls to each cloud; lower while a cloud throttles")
+	flags.BoolVar(&f.gates, "pod-readiness-gates", true, "open the readiness gate cloudgate.dev/load-balancer-ready of pods when load balancers find them healthy")
 	flags.DurationVar(&f.kindsInterval, "kinds-interval", time.Minute, "how often to look whether kinds of the Gateway API that were missing have been installed")
 	return cmd
 }
@@ -135,7 +137,7 @@ func (f *controllerFlags) runManager(ctx context.Context, config *rest.Config, p
 	}
 	if _, err := reconciler.Setup(mgr, reconciler.Config{
 		Providers: providers, Cluster: facts.cluster, BundleVersion: facts.bundle,
-		AuditInterval: f.auditInterval, OrphanGrace: f.orphanGrace, Workers: f.workers,
+		AuditInterval: f.auditInterval, OrphanGrace: f.orphanGrace, Workers: f.workers, PodReadinessGates: f.gates,
 		Reads:  reconciler.Rate{PerSecond: f.reads, Burst: max(int(f.reads), 1)},
 		Writes: reconciler.Rate{PerSecond: f.writes, Burst: max(int(f.writes), 1)},
 	}); err != nil {

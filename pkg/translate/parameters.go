@@ -90,7 +90,7 @@ func (t *translation) parameters() {
 			return
 		}
 	}
-	t.params = p
+	t.params, t.report.Gateway.Parameters = p, p
 }
 
 // readParameters adds what a GatewayConfig says to base.

@@ -33,7 +33,8 @@ type GatewayReport struct {
 	Addresses    Verdict // addresses that were asked for and are none; the cloud may refuse others later
 	Listeners    []ListenerReport
 	AttachedSets int32
-	Frozen       bool // see Report.Frozen
+	Parameters   Parameters // in effect; the zero value where they cannot be read
+	Frozen       bool       // see Report.Frozen
 }
 
 // ListenerSetReport is the verdict on one ListenerSet.
