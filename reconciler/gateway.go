@@ -213,7 +213,7 @@ func (c *Controller) tell(ctx context.Context, gw *gwv1.Gateway, lb *v1alpha1.Lo
 			c.warn(gw, "DriftFound", "Audit", driftNote("somebody else changed the load balancer in the cloud; it is being changed back: ", p.found))
 		}
 	}
-	if p.applied && len(o.Addresses) > 0 && lb.Status.State != v1alpha1.StateActive && lb.Status.State != v1alpha1.StateDegraded {
+	if p.applied && len(o.Addresses) > 0 && lb.Status.Drift == "" { // which is said from the first time on that all was applied
 		c.events.Eventf(gw, nil, "Normal", "Created", "Apply", "the load balancer is ready at %s", joinSome(o.Addresses))
 	}
 }
