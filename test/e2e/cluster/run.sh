@@ -1,0 +1,50 @@
+#!/bin/sh
+# Brings a cluster of two nodes up (or takes the one that is up), installs the charts from this tree in it, runs the stories, and takes it
+# down. make e2e-cluster calls it; the variables come from there.
+set -eu
+root=$(cd "$(dirname "$0")/../../.." && pwd)
+
+step() { printf '== %s\n' "$*"; }
+
+down() {
+	status=$?
+	trap - EXIT INT TERM
+	if [ -n "$KEEP" ]; then
+		step "The cluster $NAME stays up. Look around: $CLUSTER shell --name $NAME ; take it down: $CLUSTER down --name $NAME"
+	else
+		"$CLUSTER" down --name "$NAME" || [ "$status" -ne 0 ]
+	fi
+	exit "$status"
+}
+trap down EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+inside() { "$CLUSTER" exec --name "$NAME" -- "$@"; }
+
+# install NAME [FLAGS]: a new image under the same tag makes new pods.
+install() {
+	name=$1
+	shift
+	image=$(cksum <"$IMAGES/$(echo "$name" | tr -d -)".tar | tr ' ' -)
+	inside "$HELM" upgrade --install "$name" "$root/charts/$name" --namespace cloudgate-system --create-namespace \
+		--set image.tag=dev --set-string podAnnotations.image="$image" --wait --timeout 3m "$@" >/dev/null
+}
+
+step "A cluster named $NAME, of two nodes"
+"$CLUSTER" up --name "$NAME" --nodes 2
+step "Images"
+"$CLUSTER" load --name "$NAME" "$IMAGES/cloudgate.tar" "$IMAGES/fakecloud.tar" "$IMAGES/echo.tar"
+step "Charts"
+install fake-cloud
+install cloudgate --set gatewayAPI.install=true --set gatewayAPI.channel="${CHANNEL:-standard}" \
+	--set 'gatewayClasses[0].name=fake' --set 'gatewayClasses[0].provider=fake'
+step "Stories"
+cd "$root/test/e2e/cluster"
+failed=0
+CLOUDGATE_E2E_CLUSTER="$NAME" "$CLUSTER" exec --name "$NAME" -- "$TEST" -test.v -test.timeout 20m -test.run "$RUN" || failed=$?
+if [ -s "$E2E_MEASURED" ]; then
+	step "What the stories measured"
+	sed 's/^/  /' "$E2E_MEASURED"
+fi
+exit "$failed"
