@@ -218,7 +218,9 @@ func TestGateOfAGatewayThatServesAndIsRefusedNow(t *testing.T) {
 	refused := gateway("web")
 	refused.Spec.DefaultScope = "All"
 	w.apply(refused)
-	w.until("refused", func() bool { return condition(w.gateway("web").Status.Conditions, "Accepted").Status == metav1.ConditionFalse })
+	w.until("refused", func() bool {
+		return condition(w.gateway("web").Status.Conditions, "Accepted").Status == metav1.ConditionFalse
+	})
 	w.apply(gatedPod("new", "10.0.0.2", time.Now().Add(-time.Minute)))
 	w.apply(appWith(map[string]string{"new": "10.0.0.2"}, "10.0.0.1")...)
 	w.untilGate("new", "False Waiting")

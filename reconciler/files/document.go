@@ -185,7 +185,7 @@ func (l *loader) typed(src source, raw []byte, gvk schema.GroupVersionKind) {
 		l.warn(src.origin(), "%s is left out: it is not an object of its own", gvk.Kind)
 		return
 	}
-	raw, err = clean(raw)
+	raw, err = clean(raw, gvk.Kind == "Node")
 	if err != nil {
 		l.fail(src.origin(), "%v", err)
 		return
@@ -210,13 +210,16 @@ func (l *loader) typed(src source, raw []byte, gvk schema.GroupVersionKind) {
 	l.take(src, obj, gvk)
 }
 
-// clean removes what a server writes: manifests are often what a server once returned.
-func clean(raw []byte) ([]byte, error) {
+// clean removes what a server writes: manifests are often what a server once returned. The status of a node is what its kubelet says of it,
+// and where there is none the file says it.
+func clean(raw []byte, keepStatus bool) ([]byte, error) {
 	var tree map[string]json.RawMessage
 	if err := json.Unmarshal(raw, &tree); err != nil {
 		return nil, err
 	}
-	delete(tree, "status")
+	if !keepStatus {
+		delete(tree, "status")
+	}
 	var meta map[string]json.RawMessage
 	if len(tree["metadata"]) > 0 && json.Unmarshal(tree["metadata"], &meta) == nil && meta != nil {
 		for _, field := range []string{"resourceVersion", "uid", "generation", "creationTimestamp", "deletionTimestamp", "managedFields", "selfLink"} {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -110,7 +111,7 @@ func (s *Store) WriteCount() map[Write]int {
 }
 
 // Apply creates each object, or replaces its spec, labels and annotations, as `kubectl apply` would: statuses, finalizers and
-// identities of what is there stay. It is the way in for users; a reconciler uses a client.
+// identities of what is there stay, but for the status of a node. It is the way in for users; a reconciler uses a client.
 func (s *Store) Apply(objs ...client.Object) error {
 	for _, obj := range objs {
 		if err := s.applyOne(obj); err != nil {
@@ -130,14 +131,20 @@ func (s *Store) applyOne(obj client.Object) error {
 	if !apierrors.IsAlreadyExists(err) {
 		return err
 	}
-	return s.modify(obj, false, func(cur client.Object) (client.Object, error) {
-		next := obj.DeepCopyObject().(client.Object)
+	wanted := obj.DeepCopyObject().(client.Object)
+	err = s.modify(obj, false, func(cur client.Object) (client.Object, error) {
+		next := wanted.DeepCopyObject().(client.Object)
 		next.SetFinalizers(cur.GetFinalizers())
 		if len(next.GetOwnerReferences()) == 0 {
 			next.SetOwnerReferences(cur.GetOwnerReferences())
 		}
 		return next, nil
 	})
+	if _, isNode := wanted.(*corev1.Node); err != nil || !isNode {
+		return err
+	}
+	// There is no kubelet: who applies a node says how it is.
+	return s.modify(obj, true, func(client.Object) (client.Object, error) { return wanted, nil })
 }
 
 // Delete deletes each object as `kubectl delete` would. One that is not there is no error.
