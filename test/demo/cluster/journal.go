@@ -34,8 +34,8 @@ func stepOf(name, advice string, act func(context.Context, *task) error) step {
 
 // task is a step while it is being done.
 type task struct {
-	note   string // what came from the cache, for the table
-	silent bool   // prints for itself
+	note  string // what came from the cache, for the table
+	shown bool   // the log is on the terminal, too
 
 	log  io.Writer
 	mu   sync.Mutex
@@ -67,6 +67,7 @@ func (t *task) run(cmd *exec.Cmd) error {
 
 // show runs a command with its output on the terminal and in the log.
 func (t *task) show(cmd *exec.Cmd) error {
+	t.shown = true
 	out := io.MultiWriter(t, indented{os.Stdout})
 	cmd.Stdout, cmd.Stderr = out, out
 	return t.start(cmd)
@@ -139,7 +140,10 @@ func (j *journal) do(ctx context.Context, s step) error {
 	took := time.Since(start)
 	if err != nil {
 		fmt.Fprintf(log, "%v\n", err)
-		return fmt.Errorf("%s: %w\n%s\nWhat to do: %s\nThe log: %s", s.name, err, tail(path), s.advice, path)
+		if !t.shown {
+			err = fmt.Errorf("%w\n%s", err, tail(path))
+		}
+		return fmt.Errorf("%s: %w\nWhat to do: %s\nThe log: %s", s.name, err, s.advice, path)
 	}
 	r := row{Step: s.name, Seconds: took.Seconds(), Note: t.note}
 	j.rows = append(j.rows, r)
@@ -156,9 +160,6 @@ func (t *task) tellAlive(done <-chan struct{}, start time.Time) {
 		case <-done:
 			return
 		case <-tick.C:
-			if t.silent {
-				continue
-			}
 			last := t.lastLine()
 			if len(last) > 100 {
 				last = last[:100] + "…"

@@ -30,7 +30,7 @@ func (d *demo) visit(ctx context.Context, t *task) error {
 	if err != nil {
 		return err
 	}
-	t.silent = true
+	t.shown = true
 	cmd := d.place.outside(ctx, self, "visit")
 	out := io.MultiWriter(os.Stdout, t)
 	cmd.Stdout, cmd.Stderr = out, out
