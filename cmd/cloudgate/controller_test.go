@@ -159,6 +159,7 @@ func until(t *testing.T, api *apiServer, what string, ended chan error, ok func(
 func mapperOf(kinds ...string) meta.RESTMapper {
 	m := meta.NewDefaultRESTMapper(nil)
 	m.Add(v1alpha1.GroupVersion.WithKind("LoadBalancer"), meta.RESTScopeNamespace)
+	m.Add(v1alpha1.GroupVersion.WithKind("GatewayConfig"), meta.RESTScopeNamespace)
 	for _, k := range kinds {
 		version, kind, _ := strings.Cut(k, "/")
 		m.Add(schema.GroupVersionKind{Group: gwv1.GroupName, Version: version, Kind: kind}, meta.RESTScopeNamespace)
