@@ -94,3 +94,4 @@ $(GOLANGCI_LINT): tools/golangci-lint/go.mod
 -include charts/charts.mk
 include tools/image/image.mk
 -include test/bench/bench.mk
+-include test/cluster/cluster.mk

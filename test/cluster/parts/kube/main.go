@@ -1,11 +1,12 @@
 // Kube is every Kubernetes program that a cluster needs, and etcd, in one binary: linking it once takes a sixth of the time and of the
-// disk. It is what its first argument names: `kube kube-apiserver --help`.
+// disk. It is what its own file's name says, so links to it do, or else what its first argument names: `kube kube-apiserver --help`.
 package main
 
 import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -37,8 +38,8 @@ func commands() map[string]func() *cobra.Command {
 }
 
 func main() {
-	name, args := "", os.Args[1:]
-	if len(args) > 0 {
+	name, args := filepath.Base(os.Args[0]), os.Args[1:]
+	if name == "kube" && len(args) > 0 {
 		name, args = args[0], args[1:]
 	}
 	// Each program reads os.Args itself at some point, so they have to be what it expects.

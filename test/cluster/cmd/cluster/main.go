@@ -1,0 +1,22 @@
+// Cluster is a real Kubernetes without Docker: it builds one from source, runs it in namespaces of its own, and takes it away again.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/cloudgate-dev/cloudgate/test/cluster/internal/cli"
+)
+
+func main() {
+	err := cli.Root().Execute()
+	var exit cli.ExitError
+	if errors.As(err, &exit) {
+		os.Exit(int(exit))
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "cluster:", err)
+		os.Exit(1)
+	}
+}
