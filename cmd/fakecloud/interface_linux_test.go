@@ -1,8 +1,12 @@
 package main
 
 import (
+	"errors"
+	"net"
+	"net/http"
 	"net/netip"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -47,6 +51,10 @@ func TestAddressesOnAnInterface(t *testing.T) {
 			t.Errorf("ARP for %s: want %s, got %q", at, want, got)
 		}
 	}
+	outside.give("lo", "198.51.100.7/32")
+	if status, body := outside.getFrom("198.51.100.7", "http://"+ip+"/"); status != 200 || body != "for 198.51.100.7" {
+		t.Errorf("from beyond the gateway: got %d %q", status, body)
+	}
 	if status, _ := machine.get("http://172.31.0.2:80/"); status != 0 {
 		t.Error("a listener answers on an address that is not its load balancer's")
 	}
@@ -80,6 +88,51 @@ func (n *node) resolves(t *testing.T, from *namespace, id, ip string) {
 		if err != nil || len(a.Answer) != 1 || a.Answer[0].(*dns.A).A.String() != ip {
 			t.Errorf("%s: want %s, got %v, %v", network, ip, a, err)
 		}
+	}
+}
+
+// TestAStopLetsRequestsEnd: while a request goes on after a stop was asked for, its address stays.
+func TestAStopLetsRequestsEnd(t *testing.T) {
+	machine, outside := network(t)
+	n := launch(t, machine, "172.31.0.2:7070", "--interface", "auto", "--grace", "30s")
+	n.ready(t)
+	arrived, answer := make(chan struct{}), make(chan struct{})
+	_, ip := n.balancer(t, "a", machine.serve("172.31.0.2:0", func(w http.ResponseWriter, _ *http.Request) {
+		close(arrived)
+		<-answer
+		w.WriteHeader(http.StatusAccepted)
+	}))
+	got := make(chan int)
+	go func() {
+		status, _ := outside.get("http://" + ip + "/")
+		got <- status
+	}()
+	<-arrived
+	if err := n.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "no new connections", func() bool {
+		var err error
+		outside.do(func() {
+			var conn net.Conn
+			if conn, err = net.Dial("tcp", ip+":80"); err == nil {
+				_ = conn.Close() // it was only tried
+			}
+		})
+		return errors.Is(err, syscall.ECONNREFUSED)
+	})
+	if _, there := machine.addresses("eth0")[ip+"/32"]; !there {
+		t.Error("the address went before the request ended")
+	}
+	close(answer)
+	if status := <-got; status != http.StatusAccepted {
+		t.Errorf("the request that was under way: got %d", status)
+	}
+	if err := n.cmd.Wait(); err != nil {
+		t.Errorf("a stop on request: %v\n%s", err, n.logged)
+	}
+	if _, there := machine.addresses("eth0")[ip+"/32"]; there {
+		t.Error("the address stayed after the stop")
 	}
 }
 

@@ -128,20 +128,27 @@ func (n *namespace) do(f func()) {
 	n.check(<-done)
 }
 
-// client speaks HTTP from the namespace.
-func (n *namespace) client() *http.Client {
-	return &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{
+// client speaks HTTP from the namespace, from one of its addresses or, where that is empty, from any.
+func (n *namespace) client(from string) *http.Client {
+	dialer := net.Dialer{Timeout: 2 * time.Second}
+	if from != "" {
+		dialer.LocalAddr = &net.TCPAddr{IP: net.ParseIP(from)}
+	}
+	return &http.Client{Timeout: 15 * time.Second, Transport: &http.Transport{
 		DisableKeepAlives: true,
 		DialContext: func(ctx context.Context, network, address string) (conn net.Conn, err error) {
-			n.do(func() { conn, err = (&net.Dialer{Timeout: 2 * time.Second}).DialContext(ctx, network, address) })
+			n.do(func() { conn, err = dialer.DialContext(ctx, network, address) })
 			return conn, err
 		},
 	}}
 }
 
 // get returns status and body, or 0 and the error.
-func (n *namespace) get(url string) (int, string) {
-	resp, err := n.client().Get(url)
+func (n *namespace) get(url string) (int, string) { return n.getFrom("", url) }
+
+// getFrom is get from one of the namespace's addresses.
+func (n *namespace) getFrom(from, url string) (int, string) {
+	resp, err := n.client(from).Get(url)
 	if err != nil {
 		return 0, err.Error()
 	}
@@ -153,16 +160,21 @@ func (n *namespace) get(url string) (int, string) {
 	return resp.StatusCode, string(body)
 }
 
-// backend answers on an address of the namespace with the fields that tell who asked.
+// backend answers on an address of the namespace with the field that tells who asked.
 func (n *namespace) backend(address string) string {
+	n.t.Helper()
+	return n.serve(address, func(w http.ResponseWriter, r *http.Request) {
+		_, _ = fmt.Fprintf(w, "for %s", r.Header.Get("X-Forwarded-For")) // the client may have gone
+	})
+}
+
+func (n *namespace) serve(address string, handler http.HandlerFunc) string {
 	n.t.Helper()
 	var l net.Listener
 	var err error
 	n.do(func() { l, err = net.Listen("tcp4", address) })
 	n.check(err)
-	s := &http.Server{ReadHeaderTimeout: 10 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, _ = fmt.Fprintf(w, "for %s", r.Header.Get("X-Forwarded-For")) // the client may have gone
-	})}
+	s := &http.Server{ReadHeaderTimeout: 10 * time.Second, Handler: handler}
 	go func() { _ = s.Serve(l) }() // until it is closed
 	n.t.Cleanup(func() { _ = s.Close() })
 	return l.Addr().String()
@@ -283,7 +295,7 @@ func (n *node) call(t *testing.T, want int, method, path string, body obj) obj {
 	if err != nil {
 		t.Fatal(err)
 	}
-	resp, err := n.ns.client().Do(req)
+	resp, err := n.ns.client("").Do(req)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, n.logged)
 	}

@@ -95,14 +95,18 @@ func (e *Engine) siteFor(l *listener, name string, cfg *Listener) (*listenerView
 	return newListenerView(name, cfg)
 }
 
-// drainLater lets a closed listener's connections end, for as long as the options allow.
+// drainLater lets a closed listener's connections end, for as long as the options allow, or as Close does. e.mu is held.
 func (e *Engine) drainLater(l *listener) {
 	ctx, cancel := e.ctx, context.CancelFunc(func() {})
 	if e.options.DrainTimeout >= 0 {
 		ctx, cancel = context.WithTimeout(e.ctx, e.options.DrainTimeout)
 	}
+	e.draining[l] = struct{}{}
 	e.running.Go(func() {
 		defer cancel()
 		l.drained(ctx)
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		delete(e.draining, l)
 	})
 }

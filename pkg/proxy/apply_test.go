@@ -226,6 +226,33 @@ func TestClose(t *testing.T) {
 	eventually(t, "no goroutine is left", func() bool { return quiet() <= before })
 }
 
+// TestCloseAfterTheListenersWent: what an Apply began to drain ends in peace too.
+func TestCloseAfterTheListenersWent(t *testing.T) {
+	release := make(chan struct{})
+	slow := backend(t, func(w http.ResponseWriter, _ *http.Request) {
+		<-release
+		_, _ = io.WriteString(w, "whole")
+	})
+	e := New(Options{AccessLog: io.Discard})
+	address := apply(t, e, site(t, map[string]Action{"/": to("p")}, map[string]*Pool{"p": poolOf(slow)}))
+	c := dialRaw(t, address)
+	_, _ = io.WriteString(c, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+	eventually(t, "the request is in flight", func() bool { return e.Health()["p"][0].InFlight == 1 })
+	if err := e.Apply(&Config{}); err != nil {
+		t.Fatal(err)
+	}
+	closed := make(chan error)
+	go func() { closed <- e.Close(t.Context()) }()
+	eventually(t, "Close is under way", func() bool { return errors.Is(e.Apply(&Config{}), ErrClosed) })
+	close(release)
+	if got, err := io.ReadAll(c); err != nil || !strings.HasSuffix(string(got), "whole") {
+		t.Errorf("want the response whole, got %q, %v", got, err)
+	}
+	if err := <-closed; err != nil {
+		t.Errorf("Close: %v", err)
+	}
+}
+
 // BenchmarkApply adds a route to a load balancer that has 1,000 pools and 1,000 routes.
 func BenchmarkApply(b *testing.B) {
 	e := newEngine(b, Options{})

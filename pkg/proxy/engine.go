@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -26,7 +28,8 @@ type Engine struct {
 
 	mu        sync.Mutex // held while the configuration changes
 	closed    bool
-	listeners map[string]*listener // that are bound, by name
+	listeners map[string]*listener   // that are bound, by name
+	draining  map[*listener]struct{} // that are closed and have connections yet
 	pools     map[string]*pool
 	endpoints map[endpointKey]*endpoint
 	checks    map[checkKey]*check
@@ -39,6 +42,7 @@ func New(o Options) *Engine {
 	e := &Engine{
 		options:   o.withDefaults(),
 		listeners: map[string]*listener{},
+		draining:  map[*listener]struct{}{},
 		endpoints: map[endpointKey]*endpoint{},
 		checks:    map[checkKey]*check{},
 	}
@@ -87,14 +91,15 @@ func (e *Engine) Close(ctx context.Context) error {
 		return nil
 	}
 	e.closed = true
-	listeners := e.listeners
-	e.listeners = map[string]*listener{}
-	for _, l := range listeners {
+	ending := slices.Collect(maps.Keys(e.draining)) // those that Apply has removed too
+	for _, l := range e.listeners {
 		l.close()
+		ending = append(ending, l)
 	}
+	e.listeners = map[string]*listener{}
 	e.mu.Unlock()
 
-	for _, l := range listeners {
+	for _, l := range ending {
 		l.drained(ctx)
 	}
 	err := ctx.Err()
