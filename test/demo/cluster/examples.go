@@ -28,6 +28,9 @@ const (
 func (d *demo) applyExamples(ctx context.Context, t *task) error {
 	var namespaces strings.Builder
 	for _, e := range examples {
+		if e.own {
+			continue
+		}
 		fmt.Fprintf(&namespaces, "---\napiVersion: v1\nkind: Namespace\nmetadata: {name: %s}\n", e.name)
 	}
 	if err := d.apply(ctx, t, namespaces.String()); err != nil {
@@ -39,7 +42,11 @@ func (d *demo) applyExamples(ctx context.Context, t *task) error {
 				return err
 			}
 		}
-		if err := t.run(d.kubectl(ctx, "apply", "-n", e.name, "-k", d.path("examples", e.name))); err != nil {
+		args := []string{"apply", "-k", d.path("examples", e.name)}
+		if !e.own {
+			args = append(args, "-n", e.name)
+		}
+		if err := t.run(d.kubectl(ctx, args...)); err != nil {
 			return err
 		}
 	}

@@ -163,13 +163,14 @@ func (d *demo) helm(ctx context.Context, t *task, chart, digest string) error {
 		"--set-string", "podAnnotations.image="+digest[:min(12, len(digest))]))
 }
 
-// example is a folder of examples/, and the namespace that it goes to.
+// example is a folder of examples/. It goes to a namespace of its name.
 type example struct {
 	name        string
 	gateway     string // as NAMESPACE/NAME
 	certificate string // host name of the certificate that it needs
 	secret      string
 	backends    []string // Deployments, as NAMESPACE/NAME where that is not the example's own namespace
+	own         bool     // it brings its namespaces along
 }
 
 var examples = []example{
@@ -179,9 +180,11 @@ var examples = []example{
 	{name: "path-prefix-header", gateway: "path-prefix-header/web", backends: []string{"echo"}},
 	{name: "canary", gateway: "canary/web", backends: []string{"stable", "canary"}},
 	{name: "https", gateway: "https/secure", certificate: "secure.example.com", secret: "secure-tls", backends: []string{"secure"}},
-	{name: "cross-namespace", gateway: "platform/shared", backends: []string{"store/store", "lab/lab"}},
+	{name: "cross-namespace", gateway: "platform/shared", backends: []string{"store/store", "lab/lab"}, own: true},
 	{name: "tls-passthrough", gateway: "tls-passthrough/tls", backends: []string{"one", "two"}},
 	{name: "tcp", gateway: "tcp/tcp", backends: []string{"lines"}},
+	{name: "node-ports", gateway: "node-ports/web", backends: []string{"app"}},
+	{name: "rolling-update", gateway: "rolling-update/web", backends: []string{"app"}},
 	{name: "udp-dns", gateway: "udp-dns/dns", backends: []string{"dns"}},
 }
 

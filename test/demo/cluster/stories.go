@@ -59,6 +59,7 @@ func visitAll(ctx context.Context, w workshop) error {
 	stories := map[string]func(context.Context, *visit.Visitor) error{
 		"quickstart": quickstart, "whoami": whoami, "left-right": leftRight, "path-prefix-header": prefixHeader, "canary": canary,
 		"https": https, "cross-namespace": crossNamespace, "tls-passthrough": passthrough,
+		"node-ports": nodePorts, "rolling-update": rollingUpdate,
 	}
 	for _, e := range examples {
 		gw, ok := g.gateways[e.gateway]
@@ -194,6 +195,14 @@ func passthrough(ctx context.Context, v *visit.Visitor) error {
 	return after(ctx, v,
 		visit.Want{URL: "https://one.example.com/", Status: http.StatusOK, Backend: "one-"},
 		visit.Want{URL: "https://two.example.com/", Status: http.StatusOK, Backend: "two-"})
+}
+
+func nodePorts(ctx context.Context, v *visit.Visitor) error {
+	return after(ctx, v, visit.Want{URL: "http://nodes.example.com/", Status: http.StatusOK, Backend: "app-"})
+}
+
+func rollingUpdate(ctx context.Context, v *visit.Visitor) error {
+	return after(ctx, v, visit.Want{URL: "http://rolling.example.com/", Status: http.StatusOK, Backend: "app-"})
 }
 
 // lines sends a line over TCP.
