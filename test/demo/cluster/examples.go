@@ -24,31 +24,18 @@ const (
 	freshFor = 2 * time.Hour
 )
 
-// applyExamples applies each example in a namespace of its own, as the comment in its Kustomization says.
+// applyExamples applies all examples, each in a namespace of its own, as `kubectl apply -n NAME -k examples/NAME` would one by one: a
+// Kustomization of the demo's names them all, so that kubectl learns what the API server serves only once.
 func (d *demo) applyExamples(ctx context.Context, t *task) error {
-	var namespaces strings.Builder
-	for _, e := range examples {
-		if e.own {
-			continue
-		}
-		fmt.Fprintf(&namespaces, "---\napiVersion: v1\nkind: Namespace\nmetadata: {name: %s}\n", e.name)
-	}
-	if err := d.apply(ctx, t, namespaces.String()); err != nil {
+	if err := d.applySecrets(ctx, t); err != nil {
 		return err
 	}
-	for _, e := range examples {
-		if e.certificate != "" {
-			if err := d.applyCertificate(ctx, t, e); err != nil {
-				return err
-			}
-		}
-		args := []string{"apply", "-k", d.path("examples", e.name)}
-		if !e.own {
-			args = append(args, "-n", e.name)
-		}
-		if err := t.run(d.kubectl(ctx, args...)); err != nil {
-			return err
-		}
+	all := filepath.Join(d.dir, "examples")
+	if err := writeKustomizations(d.root, all); err != nil {
+		return err
+	}
+	if err := t.run(d.kubectl(ctx, "apply", "-k", all)); err != nil {
+		return err
 	}
 	if !d.renewed["echo"] {
 		return nil
@@ -63,27 +50,69 @@ func (d *demo) applyExamples(ctx context.Context, t *task) error {
 	return nil
 }
 
+const kustomization = "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n"
+
+// writeKustomizations writes one for each example, which puts it in its namespace, and one that has them all.
+func writeKustomizations(root, dir string) error {
+	all := kustomization + "resources:\n"
+	for _, e := range examples {
+		all += "- " + e.name + "\n"
+		one := kustomization
+		if !e.own {
+			one += "namespace: " + e.name + "\n"
+		}
+		from, err := filepath.Rel(filepath.Join(dir, e.name), filepath.Join(root, "examples", e.name))
+		if err != nil {
+			return err
+		}
+		one += "resources:\n- " + from + "\n"
+		if err := writeFile(filepath.Join(dir, e.name, "kustomization.yaml"), one); err != nil {
+			return err
+		}
+	}
+	return writeFile(filepath.Join(dir, "kustomization.yaml"), all)
+}
+
+func writeFile(path, content string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(path, []byte(content), 0o644)
+}
+
+// applySecrets makes the namespaces and the certificates in them.
+func (d *demo) applySecrets(ctx context.Context, t *task) error {
+	var manifest strings.Builder
+	for _, e := range examples {
+		if !e.own {
+			fmt.Fprintf(&manifest, "---\napiVersion: v1\nkind: Namespace\nmetadata: {name: %s}\n", e.name)
+		}
+		if e.certificate == "" {
+			continue
+		}
+		c, err := d.certificate(e.certificate)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(&manifest, tlsSecret, e.secret, e.name,
+			base64.StdEncoding.EncodeToString(c.Chain), base64.StdEncoding.EncodeToString(c.Key))
+	}
+	return d.apply(ctx, t, manifest.String())
+}
+
 func (d *demo) apply(ctx context.Context, t *task, manifest string) error {
 	cmd := d.kubectl(ctx, "apply", "-f", "-")
 	cmd.Stdin = strings.NewReader(manifest)
 	return t.run(cmd)
 }
 
-const tlsSecret = `apiVersion: v1
+const tlsSecret = `---
+apiVersion: v1
 kind: Secret
 metadata: {name: %s, namespace: %s}
 type: kubernetes.io/tls
 data: {tls.crt: %s, tls.key: %s}
 `
-
-func (d *demo) applyCertificate(ctx context.Context, t *task, e example) error {
-	c, err := d.certificate(e.certificate)
-	if err != nil {
-		return err
-	}
-	return d.apply(ctx, t, fmt.Sprintf(tlsSecret, e.secret, e.name,
-		base64.StdEncoding.EncodeToString(c.Chain), base64.StdEncoding.EncodeToString(c.Key)))
-}
 
 // certificate returns the demo's certificate for a host, made anew when there is none or it ends soon.
 func (w workshop) certificate(host string) (echo.Certificate, error) {

@@ -110,13 +110,23 @@ type row struct {
 // journal tells what is done, how long it took, and where to look when it failed.
 type journal struct {
 	logs  string
-	file  string // the rows of the first run
+	file  string             // what first is kept in
+	first map[string]float64 // seconds that each step took when it was done for the first time
 	rows  []row
-	start time.Time
 }
 
 func newJournal(w workshop) (*journal, error) {
-	j := &journal{logs: filepath.Join(w.dir, "logs"), file: filepath.Join(w.dir, "first-run.json"), start: time.Now()}
+	j := &journal{logs: filepath.Join(w.dir, "logs"), file: filepath.Join(w.dir, "first-run.json"), first: map[string]float64{}}
+	content, err := os.ReadFile(j.file)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		return nil, err
+	default:
+		if err := json.Unmarshal(content, &j.first); err != nil {
+			return nil, fmt.Errorf("%s: %w: remove it", j.file, err)
+		}
+	}
 	return j, os.MkdirAll(j.logs, 0o755)
 }
 
@@ -148,7 +158,15 @@ func (j *journal) do(ctx context.Context, s step) error {
 	r := row{Step: s.name, Seconds: took.Seconds(), Note: t.note}
 	j.rows = append(j.rows, r)
 	fmt.Printf("    %.1f s%s\n", r.Seconds, prefixed("; ", r.Note))
-	return nil
+	if _, known := j.first[s.name]; known {
+		return nil
+	}
+	j.first[s.name] = r.Seconds
+	content, err := json.Marshal(j.first)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(j.file, content, 0o644)
 }
 
 // tellAlive says every now and then what a long step is at.
@@ -188,33 +206,14 @@ func tail(path string) string {
 	return "    " + strings.Join(lines, "\n    ")
 }
 
-// finish prints the times of this run beside those of the first, which found empty caches or those of other programs.
-func (j *journal) finish() error {
-	first := map[string]float64{}
-	var rows []row
-	content, err := os.ReadFile(j.file)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		if content, err = json.Marshal(j.rows); err == nil {
-			err = os.WriteFile(j.file, content, 0o644)
-		}
-		rows = j.rows
-	case err == nil:
-		err = json.Unmarshal(content, &rows)
-	}
-	if err != nil {
-		return err
-	}
-	var firstTotal, total float64
-	for _, r := range rows {
-		first[r.Step] = r.Seconds
-		firstTotal += r.Seconds
-	}
+// finish prints the times of this run beside those of the first, which found empty caches, or what other programs had left in them.
+func (j *journal) finish() {
+	var first, total float64
 	fmt.Printf("\n%-34s %10s %10s\n", "step", "this run", "first run")
 	for _, r := range j.rows {
+		first += j.first[r.Step]
 		total += r.Seconds
-		fmt.Printf("%-34s %8.1f s %8.1f s%s\n", r.Step, r.Seconds, first[r.Step], prefixed("   ", r.Note))
+		fmt.Printf("%-34s %8.1f s %8.1f s%s\n", r.Step, r.Seconds, j.first[r.Step], prefixed("   ", r.Note))
 	}
-	fmt.Printf("%-34s %8.1f s %8.1f s\n", "all", total, firstTotal)
-	return nil
+	fmt.Printf("%-34s %8.1f s %8.1f s\n", "all", total, first)
 }

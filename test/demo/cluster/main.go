@@ -101,9 +101,7 @@ func up(ctx context.Context, w workshop, where string) error {
 			return err
 		}
 	}
-	if err := j.finish(); err != nil {
-		return err
-	}
+	j.finish()
 	fmt.Printf("\nAll as it should be. To go on:\n%s  make demo-cluster-down   # take all of it away\n", p.goOn())
 	return nil
 }
