@@ -95,3 +95,4 @@ $(GOLANGCI_LINT): tools/golangci-lint/go.mod
 include tools/image/image.mk
 -include test/bench/bench.mk
 -include test/cluster/cluster.mk
+-include test/e2e/cluster/cluster-e2e.mk

@@ -3,6 +3,7 @@ package permissions
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -64,7 +65,7 @@ func Used(log io.Reader, namespace string, yield func(Request)) error {
 	reader := bufio.NewReaderSize(log, 1<<16)
 	for {
 		line, err := reader.ReadBytes('\n')
-		if err == io.EOF { //nolint:errorlint // bufio returns it bare, and a part of a line is no line
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
