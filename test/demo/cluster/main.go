@@ -112,7 +112,11 @@ func down(ctx context.Context, w workshop) error {
 	if err != nil {
 		return err
 	}
-	for _, p := range usedPlaces(w) {
+	used := usedPlaces(w)
+	if len(used) == 0 {
+		fmt.Println("There is no cluster of the demo's.")
+	}
+	for _, p := range used {
 		s := stepOf("take the cluster down", "Run it again; what is left is in the log.", p.down)
 		if err := j.do(ctx, s); err != nil {
 			return err

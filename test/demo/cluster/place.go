@@ -81,6 +81,9 @@ func removeTraces(w workshop) error {
 			return err
 		}
 	}
-	return errors.Join(os.RemoveAll(filepath.Join(w.dir, "certificates")), os.RemoveAll(filepath.Join(w.dir, "loaded.json")),
-		os.RemoveAll(filepath.Join(w.dir, "kubeconfig")))
+	var errs []error
+	for _, name := range []string{"certificates", "examples", "loaded.json", "kubeconfig"} {
+		errs = append(errs, os.RemoveAll(filepath.Join(w.dir, name)))
+	}
+	return errors.Join(errs...)
 }
