@@ -66,7 +66,9 @@ func (c *Controller) repeating(pass func(context.Context, reconcile.Request) (re
 		inRow = make(map[reconcile.Request]int)
 	)
 	return reconcile.Func(func(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
+		end := c.writer.begin()
 		result, err := pass(ctx, req)
+		end()
 		mu.Lock()
 		defer mu.Unlock()
 		if !errors.Is(err, errAgain) {

@@ -12,7 +12,7 @@ import (
 
 // A pass that meets newer versions again and again waits longer each time, up to a limit, and starts anew when it does not.
 func TestRepeatedPassesWaitLonger(t *testing.T) {
-	c := &Controller{cfg: Config{Dice: func() float64 { return 0.5 }}}
+	c := &Controller{writer: newWriter(nil, nil), cfg: Config{Dice: func() float64 { return 0.5 }}}
 	result := errAgain
 	r := c.repeating(func(context.Context, reconcile.Request) (reconcile.Result, error) { return reconcile.Result{}, result })
 	var got []time.Duration

@@ -27,8 +27,10 @@ type writer struct {
 	client  client.Client
 	metrics *metrics
 
-	mu    sync.Mutex
-	wrote map[types.UID]written
+	mu     sync.Mutex
+	wrote  map[types.UID]written
+	passes int                         // under way
+	caught map[types.UID]client.Object // what we wrote and the cache has got while passes were under way
 }
 
 // written is what was last written to the status of an object.
@@ -41,7 +43,7 @@ type written struct {
 const writesAtOnce = 16
 
 func newWriter(c client.Client, m *metrics) *writer {
-	return &writer{client: c, metrics: m, wrote: make(map[types.UID]written)}
+	return &writer{client: c, metrics: m, wrote: make(map[types.UID]written), caught: make(map[types.UID]client.Object)}
 }
 
 // change is one status to be written.
@@ -191,13 +193,39 @@ func (w *writer) echo(was, is client.Object) bool {
 	return ourPart(is) == last.ours
 }
 
-// seen lets go of the copy of what we wrote as soon as the cache has it.
+// seen lets go of the copy of what we wrote as soon as the cache has it, and no pass is under way that may have read the cache before.
 func (w *writer) seen(is client.Object) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if last, ok := w.wrote[is.GetUID()]; ok && last.obj != nil && !newer(last.obj, is) {
+	switch last, ok := w.wrote[is.GetUID()]; {
+	case !ok || last.obj == nil || newer(last.obj, is):
+	case w.passes > 0:
+		w.caught[is.GetUID()] = last.obj
+	default:
 		last.obj = nil
 		w.wrote[is.GetUID()] = last
+	}
+}
+
+// begin notes that a pass begins, and returns what notes its end.
+func (w *writer) begin() (end func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.passes++
+	return func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if w.passes--; w.passes > 0 {
+			return
+		}
+		for uid, obj := range w.caught {
+			// What was written since is seen when its own event comes.
+			if last, ok := w.wrote[uid]; ok && last.obj == obj {
+				last.obj = nil
+				w.wrote[uid] = last
+			}
+		}
+		clear(w.caught)
 	}
 }
 

@@ -139,7 +139,7 @@ func (w *world) install(dir string, kinds ...string) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	files, err := filepath.Glob(filepath.Join(dir, "*.yaml"))
+	files, err := filepath.Glob(filepath.Join(dir, "*.*_*.yaml")) // not kustomization.yaml
 	if err != nil || len(files) == 0 {
 		w.t.Fatalf("no CRDs in %s: %v", dir, err)
 	}
