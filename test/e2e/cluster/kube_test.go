@@ -3,8 +3,6 @@ package cluster
 import (
 	"bytes"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -15,7 +13,6 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/client-go/kubernetes"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
@@ -194,46 +191,35 @@ func (w *world) processes(pod corev1.Pod) []int {
 	return pids
 }
 
-// memory returns the working set of each pod of a namespace in MiB, as the kubelets say.
-func (w *world) memory(namespace string) (map[string]float64, error) {
-	var nodes corev1.NodeList
-	if err := w.client.List(w.ctx, &nodes); err != nil {
-		return nil, err
+// memory returns the resident memory of each pod of a namespace in MiB. The kubelets' figures are older, by up to a quarter of a minute.
+func (w *world) memory(namespace string) map[string]int {
+	w.Helper()
+	var list corev1.PodList
+	if err := w.client.List(w.ctx, &list, client.InNamespace(namespace)); err != nil {
+		w.Fatal(err)
 	}
-	clientset, err := kubernetes.NewForConfig(w.config)
-	if err != nil {
-		return nil, err
-	}
-	used := map[string]float64{}
-	for _, node := range nodes.Items {
-		raw, err := clientset.CoreV1().RESTClient().Get().Resource("nodes").Name(node.Name).SubResource("proxy").Suffix("stats/summary").DoRaw(w.ctx)
-		if err != nil {
-			return nil, err
-		}
-		var summary struct {
-			Pods []struct {
-				PodRef     struct{ Name, Namespace string }
-				Containers []struct {
-					Memory struct{ WorkingSetBytes uint64 }
+	used := map[string]int{}
+	for _, pod := range list.Items {
+		for _, pid := range w.processes(pod) {
+			status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+			if err != nil {
+				w.Fatal(err)
+			}
+			for line := range strings.Lines(string(status)) {
+				if value, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+					kib, err := strconv.Atoi(strings.Fields(value)[0])
+					if err != nil {
+						w.Fatal(err)
+					}
+					used[pod.Name] += kib >> 10
 				}
 			}
 		}
-		if err := json.Unmarshal(raw, &summary); err != nil {
-			return nil, err
-		}
-		for _, pod := range summary.Pods {
-			if pod.PodRef.Namespace != namespace {
-				continue
-			}
-			for _, c := range pod.Containers {
-				used[pod.PodRef.Name] += float64(c.Memory.WorkingSetBytes) / (1 << 20)
-			}
+		if used[pod.Name] == 0 {
+			w.Errorf("the memory of pod %s is not known", pod.Name)
 		}
 	}
-	if len(used) == 0 {
-		return nil, errors.New("the kubelets know of no pod there")
-	}
-	return used, nil
+	return used
 }
 
 // dump logs what a reader of a failure asks for: the objects of the test and the end of the logs of the system's pods.

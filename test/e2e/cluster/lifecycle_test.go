@@ -141,6 +141,10 @@ func (w *world) nothingLeft(g gateway) {
 			w.Errorf("it bears what Cloudgate wrote: %s", line)
 		}
 	}
+	addresses := w.kubectl("get", "gateways", "-A", "-o", `jsonpath={range .items[*]}{.status.addresses}{.status.conditions[?(@.type=="Programmed")].status}{end}`)
+	if strings.Contains(addresses, g.address) || strings.Contains(addresses, "True") {
+		w.Errorf("a Gateway still says that it is served: %s", addresses)
+	}
 	if local, err := w.onNode(g.address); err != nil || local {
 		w.Errorf("a node still has the address %s: %t, %v", g.address, local, err)
 	}
