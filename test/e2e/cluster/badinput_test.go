@@ -145,5 +145,5 @@ func TestBadCertificateCostsItsListenerOnly(t *testing.T) {
 	v.Want(good, 200, "app")
 
 	w.secret("bad", traffic.NewCertificate(t, "bad.example.com")) // mended
-	w.programmed("web", 2) // the route is of http and good
+	w.programmed("web", 2)                                        // the route is of http and good
 }

@@ -124,7 +124,7 @@ func TestServiceWithoutNodePort(t *testing.T) {
 	v := w.visit(w.programmed("web", 2), nil)
 	w.serves(v, urlOfApp, 200, "app")
 	w.eventually("the route to say that its backend has no node port", func() error {
-		return w.routeSays(w.ns, "inner", "ResolvedRefs", "UnsupportedValue")
+		return w.routeSays(w.ns, "inner", "ResolvedRefs", "NoNodePort")
 	})
 	if a := v.Must("http://inner.example.com/"); a.Status < 500 {
 		t.Errorf("a backend that cannot be reached answered %d", a.Status)
