@@ -95,16 +95,21 @@ func TestTargetTypes(t *testing.T) {
 	}
 	port := service.Spec.Ports[0].NodePort
 	at := func(node string) string { return fmt.Sprintf("%s:%d", nodes[node], port) }
+	for node := range nodes { // Kubernetes opens the ports in its own time
+		w.serves(w.visit(gateway{address: nodes[node]}, nil), fmt.Sprintf("http://%s/", at(node)), 200, "app")
+	}
 	asking := v.Ask(urlOfApp, 2, 50)
 	asking.More(20)
 	w.apply(nodePortGateway)
 	w.wantTargets(at(home), at(away))
 	asking.More(50)
+	asking.End()
 
-	// Local: only the node that has the pod.
+	// Local: only the node that has the pod. Without load, for Kubernetes closes the other node's port before anybody can know.
 	nodePort.service = "  type: NodePort\n  externalTrafficPolicy: Local\n"
 	w.apply(nodePort.manifest())
 	w.wantTargets(at(home))
+	asking = v.Ask(urlOfApp, 2, 50)
 	asking.More(50)
 
 	// And back to the pod.
