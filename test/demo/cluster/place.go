@@ -51,7 +51,7 @@ func choosePlace(ctx context.Context, w workshop, where string) (place, error) {
 		return nil, fmt.Errorf("no place %q: kind, own or auto", where)
 	}
 	if _, own := p.(ownPlace); own && (runtime.GOOS != "linux" || os.Getuid() != 0) {
-		return nil, errors.New("needs root on Linux (namespaces, mounts and addresses are root's), or Docker that runs and kind: sudo make demo-cluster")
+		return nil, errors.New("needs root on Linux (namespaces, mounts and addresses are root's), or Docker that runs and kind: sudo env \"PATH=$PATH\" make demo-cluster")
 	}
 	return p, os.WriteFile(placeFile(w, p), nil, 0o644)
 }
