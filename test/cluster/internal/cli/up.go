@@ -48,7 +48,7 @@ func upCommand() *cobra.Command {
 	}
 	cmd.Flags().IntVar(&options.nodes, "nodes", 1, "how many nodes; the first has the control plane, too")
 	cmd.Flags().BoolVar(&options.controlPlane, "control-plane", false, "etcd and the API server alone, on loopback; needs no root")
-	cmd.Flags().BoolVar(&options.install, "install", false, "install with apt-get what the machine lacks")
+	cmd.Flags().BoolVar(&options.install, "install", false, "install with apt-get what the machine lacks, and raise limits that are too low")
 	return named(cmd, &options.name)
 }
 
@@ -107,6 +107,11 @@ func up(ctx context.Context, options upOptions, print *printer) error {
 	wanted, err := build(ctx, tree, options, print)
 	if err != nil {
 		return err
+	}
+	if !options.controlPlane {
+		if err := requireInotify(options.nodes, options.install, print); err != nil {
+			return err
+		}
 	}
 	if err := launch(ctx, tree, at, options, wanted, print); err != nil {
 		return err
@@ -284,8 +289,11 @@ func launch(ctx context.Context, tree layout.Tree, at layout.Cluster, options up
 
 // follow prints the steps as they are done, until the cluster runs or has failed.
 func follow(ctx context.Context, at layout.Cluster, first *exec.Cmd, print *printer) error {
-	ended := make(chan error, 1)
-	go func() { ended <- first.Wait() }()
+	ended := make(chan struct{})
+	go func() {
+		_ = first.Wait() // how it ended is in the supervisor's log
+		close(ended)
+	}()
 	printed := 0
 	for over := false; ; {
 		cluster, _, err := state.Read(at)

@@ -58,8 +58,8 @@ func (s *Set) Enter() error {
 	return nil
 }
 
-// Start starts the command in the namespaces, with the given umask. The caller waits for it.
-func (s *Set) Start(cmd *exec.Cmd, umask int) error {
+// Start starts the command in the namespaces. The caller waits for it.
+func (s *Set) Start(cmd *exec.Cmd) error {
 	failed := make(chan error)
 	go func() {
 		// The thread is not unlocked, so it ends with the goroutine.
@@ -68,8 +68,6 @@ func (s *Set) Start(cmd *exec.Cmd, umask int) error {
 			failed <- err
 			return
 		}
-		// This thread no longer shares it with the others.
-		unix.Umask(umask)
 		failed <- cmd.Start()
 	}()
 	return <-failed

@@ -85,6 +85,9 @@ func (s *supervisor) nodes(ctx context.Context, client *kube.Client, plane progr
 	if err := s.forwardHost(); err != nil {
 		return err
 	}
+	if err := openVolumes(s.plan.At.Volumes()); err != nil {
+		return err
+	}
 	errs := []error{s.run(NodeName(1), plane.ControllerManager()), s.run(NodeName(1), plane.Scheduler())}
 	for number := 1; number <= s.plan.Nodes; number++ {
 		name := NodeName(number)

@@ -47,6 +47,7 @@ func Supervise(plan Plan) error {
 	if err := s.update(func(*state.Cluster) {}); err != nil {
 		return err
 	}
+	unix.Umask(0o022)
 	if err := s.start(ctx); err != nil {
 		if ctx.Err() != nil {
 			return nil
@@ -95,9 +96,16 @@ func (s *supervisor) start(ctx context.Context) error {
 		return err
 	case err := <-s.died:
 		fail(err)
-		<-done
-		return err
+		return errors.Join(err, ignoreCancelled(<-done))
 	}
+}
+
+// ignoreCancelled leaves out what failed only because something else had failed before.
+func ignoreCancelled(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
 }
 
 // step runs one thing that bringing the cluster up takes, and writes down how long it took.
@@ -143,8 +151,7 @@ func (s *supervisor) startCommand(node string, cmd *exec.Cmd) error {
 	s.mu.Lock()
 	space := s.spaces[node]
 	s.mu.Unlock()
-	// The controller manager makes folders for volumes that pods of any user write to.
-	return space.Start(cmd, 0)
+	return space.Start(cmd)
 }
 
 // watch waits for the end of a part and says so wherever somebody may look.

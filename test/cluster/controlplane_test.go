@@ -1,0 +1,63 @@
+package cluster_test
+
+import (
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+)
+
+func TestControlPlane(t *testing.T) {
+	c := newCluster(t, name("plane"), "--control-plane")
+	if out, _, status := c.run("exec", "--", "kubectl", "auth", "can-i", "list", "pods", "--as=somebody"); status == 0 {
+		t.Errorf("RBAC: anybody may list pods: %s", out)
+	}
+	c.exec("kubectl", "create", "namespace", "there")
+	wantContains(t, "namespaces", c.exec("kubectl", "get", "namespaces", "-o", "name"), "namespace/there")
+	wantContains(t, "audit log", c.must("logs", "audit"), `"verb":"create"`)
+
+	if _, _, status := c.run("load", "image.tar"); status == 0 {
+		t.Error("load: got success without a node")
+	}
+	// What the supervisor leaves when it is killed goes with it.
+	if err := syscall.Kill(c.status().Process.PID, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	wantContains(t, "up", c.must("up", "--control-plane"), "removing what is left")
+	if strings.Contains(c.exec("kubectl", "get", "namespaces", "-o", "name"), "there") {
+		t.Error("the control plane that came up anew has old state")
+	}
+}
+
+// TestTogether brings the same cluster up twice at once: one does the work, the other waits and finds it done.
+func TestTogether(t *testing.T) {
+	c := cluster{t: t, program: program(t, false), name: name("both")}
+	t.Cleanup(func() { c.must("down"); c.leavesNothing() })
+	var said [2]string
+	var both sync.WaitGroup
+	for i := range said {
+		both.Go(func() { said[i], _, _ = c.run("up", "--control-plane") })
+	}
+	both.Wait()
+	all := said[0] + said[1]
+	if strings.Count(all, "up after") != 1 || strings.Count(all, "runs already") != 1 {
+		t.Errorf("two at once: got %q and %q, want one that works and one that finds it done", said[0], said[1])
+	}
+	list, _, _ := runPlain(t, c.program, "list")
+	wantContains(t, "list", list, c.name)
+}
+
+func TestRefusals(t *testing.T) {
+	path := program(t, false)
+	for _, args := range [][]string{
+		{"up", "--name", "../up"}, {"up", "--name", "No"}, {"up", "--nodes", "0"}, {"up", "--nodes", "500"}, {"exec", "--name", "nobody", "--", "true"},
+		{"exec"}, {"kubeconfig", "--name", "nobody"}, {"status", "--name", "nobody"}, {"logs", "--name", "nobody", "etcd"}, {"no-such-command"},
+	} {
+		if out, _, status := runPlain(t, path, args...); status == 0 {
+			t.Errorf("cluster %v: got success, want a refusal: %s", args, out)
+		}
+	}
+	if out, _, status := runPlain(t, path, "down", "--name", "nobody"); status != 0 || !strings.Contains(out, "there is no cluster") {
+		t.Errorf("down of what is not there: got status %d, %q", status, out)
+	}
+}
