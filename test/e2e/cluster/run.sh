@@ -1,6 +1,6 @@
 #!/bin/sh
 # Brings a cluster of two nodes up (or takes the one that is up), installs the charts from this tree in it, runs the stories, and takes it
-# down. make e2e-cluster calls it; the variables come from there.
+# down, unless it was up before. make e2e-cluster calls it; the variables come from there.
 set -eu
 root=$(cd "$(dirname "$0")/../../.." && pwd)
 
@@ -16,6 +16,7 @@ down() {
 	fi
 	exit "$status"
 }
+"$CLUSTER" list | grep -q "^$NAME  *Running" && KEEP=1
 trap down EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
