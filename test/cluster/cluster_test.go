@@ -54,6 +54,12 @@ func newCluster(t *testing.T, name string, args ...string) cluster {
 	return c
 }
 
+// on is the cluster in a part of the test.
+func (c cluster) on(t *testing.T) cluster {
+	c.t = t
+	return c
+}
+
 func contains(list []string, want string) bool {
 	for _, one := range list {
 		if one == want {

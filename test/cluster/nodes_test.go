@@ -79,15 +79,18 @@ func TestTwoNodes(t *testing.T) {
 	c := newCluster(t, name("two"), "--nodes", "2")
 
 	t.Run("up again is a no-op that says so", func(t *testing.T) {
+		c := c.on(t)
 		wantContains(t, "up", c.must("up", "--nodes", "2"), "runs already")
 	})
 	t.Run("up as something else is refused", func(t *testing.T) {
+		c := c.on(t)
 		if _, errs, status := c.run("up", "--nodes", "1"); status == 0 {
 			t.Errorf("got success, want a refusal: %s", errs)
 		}
 	})
-	t.Run("exec passes everything on", func(t *testing.T) { testExec(t, c) })
+	t.Run("exec passes everything on", func(t *testing.T) { testExec(t, c.on(t)) })
 	t.Run("kubeconfig works on the host", func(t *testing.T) {
+		c := c.on(t)
 		file := filepath.Join(t.TempDir(), "kubeconfig")
 		if err := os.WriteFile(file, []byte(c.must("kubeconfig")), 0o600); err != nil {
 			t.Fatal(err)
@@ -98,8 +101,9 @@ func TestTwoNodes(t *testing.T) {
 		}
 		want(t, "nodes", strings.TrimSpace(string(out)), "node/node-1\nnode/node-2")
 	})
-	t.Run("pods", func(t *testing.T) { testPods(t, c) })
+	t.Run("pods", func(t *testing.T) { testPods(t, c.on(t)) })
 	t.Run("parts say their memory, and requests are audited", func(t *testing.T) {
+		c := c.on(t)
 		status := c.status()
 		want(t, "phase", status.Phase, "Running")
 		for _, part := range status.Parts {
@@ -111,6 +115,7 @@ func TestTwoNodes(t *testing.T) {
 		wantContains(t, "kubelet's log of node 2", c.must("logs", "kubelet", "--node", "2"), "node-2")
 	})
 	t.Run("the machine's own settings are untouched", func(t *testing.T) {
+		c := c.on(t)
 		const setting = "/proc/sys/kernel/panic_on_oops"
 		host, err := os.ReadFile(setting)
 		if err != nil {
@@ -121,7 +126,7 @@ func TestTwoNodes(t *testing.T) {
 		wantContains(t, "what the kubelet thinks it has set", c.must("exec", "--node", "1", "--", "cat", setting), "1")
 	})
 	// The last one: it breaks the cluster.
-	t.Run("a part that dies is said", func(t *testing.T) { testDeath(t, c) })
+	t.Run("a part that dies is said", func(t *testing.T) { testDeath(t, c.on(t)) })
 }
 
 func testExec(t *testing.T, c cluster) {

@@ -89,23 +89,20 @@ func (s *supervisor) start(ctx context.Context) error {
 	defer cancel()
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
-	done := make(chan error, 1)
-	go func() { done <- s.bringUp(ctx) }()
+	done := make(chan struct{})
+	var result error
+	go func() {
+		defer close(done)
+		result = s.bringUp(ctx)
+	}()
 	select {
-	case err := <-done:
-		return err
+	case <-done:
+		return result
 	case err := <-s.died:
 		fail(err)
-		return errors.Join(err, ignoreCancelled(<-done))
+		<-done // with an error that only follows from this one
+		return err
 	}
-}
-
-// ignoreCancelled leaves out what failed only because something else had failed before.
-func ignoreCancelled(err error) error {
-	if errors.Is(err, context.Canceled) {
-		return nil
-	}
-	return err
 }
 
 // step runs one thing that bringing the cluster up takes, and writes down how long it took.
