@@ -1,6 +1,9 @@
 package cluster_test
 
 import (
+	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -27,6 +30,21 @@ func TestControlPlane(t *testing.T) {
 	if strings.Contains(c.exec("kubectl", "get", "namespaces", "-o", "name"), "there") {
 		t.Error("the control plane that came up anew has old state")
 	}
+}
+
+// TestFolderRemoved removes what a cluster has in the tree, as make clean does: it must not go on where nobody can end it.
+func TestFolderRemoved(t *testing.T) {
+	c := newCluster(t, name("gone"), "--control-plane")
+	process, folder := c.status().Process.PID, filepath.Dir(filepath.Dir(c.status().Audit))
+	if err := os.RemoveAll(folder); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the end of the cluster", func() error {
+		if err := syscall.Kill(process, 0); err == nil {
+			return fmt.Errorf("process %d is there", process)
+		}
+		return nil
+	})
 }
 
 // TestTogether brings the same cluster up twice at once: one does the work, the other waits and finds it done.

@@ -57,8 +57,21 @@ func Supervise(plan Plan) error {
 	if err := s.update(func(cluster *state.Cluster) { cluster.Phase = state.Running }); err != nil {
 		return err
 	}
-	<-ctx.Done()
-	return nil
+	return s.untilEnd(ctx)
+}
+
+// untilEnd returns when the cluster is told to end, or when its folder is gone (make clean): nobody could end it then.
+func (s *supervisor) untilEnd(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(2 * time.Second):
+		}
+		if _, err := os.Stat(s.plan.At.Plan()); errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("%s is gone, and the cluster with it", s.plan.At.Dir)
+		}
+	}
 }
 
 func (s *supervisor) initial() state.Cluster {
