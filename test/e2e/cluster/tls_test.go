@@ -48,6 +48,7 @@ func TestHTTPSListenerIsAddedAndItsSecretRotated(t *testing.T) {
 	asking := v.Ask("https://"+host+"/", 2, 25) // on connections that stay
 	shakes := traffic.Shake(t, g.at(443), host, both)
 	shakes.More(50)
+	asking.More(20)
 	if err := shakes.Saw(second); err == nil {
 		t.Error("the second certificate was shown before it was there")
 	}
@@ -55,6 +56,7 @@ func TestHTTPSListenerIsAddedAndItsSecretRotated(t *testing.T) {
 	w.eventually("the new certificate", func() error { return shakes.Saw(second) })
 	shakes.More(50)
 	shakes.End()
+	asking.More(20)
 	asking.End()
 	if err := traffic.Presents(g.at(443), host, second); err != nil {
 		t.Error(err)
