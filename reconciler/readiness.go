@@ -24,7 +24,7 @@ import (
 
 // The permissions of the pod readiness gates alone. What is made for the chart leaves them out where the gates are off, so pods stand
 // in no other marker.
-// +kubebuilder:rbac:groups="",resources=pods,verbs=get;list;watch
+// +kubebuilder:rbac:groups="",resources=pods,verbs=list;watch
 // +kubebuilder:rbac:groups="",resources=pods/status,verbs=patch
 
 const (

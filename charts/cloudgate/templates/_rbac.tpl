@@ -30,7 +30,7 @@ The permissions are those of the markers in the code, in files/rbac. Here they a
 {{- end }}
 {{- end }}
 {{- if eq .part "withdraw" }}
-{{- $out = append $out (dict "apiGroups" (list "apps") "resources" (list "deployments/scale") "resourceNames" (list (include "cloudgate.fullname" .root)) "verbs" (list "get" "update" "patch")) }}
+{{- $out = append $out (dict "apiGroups" (list "apps") "resources" (list "deployments/scale") "resourceNames" (list (include "cloudgate.fullname" .root)) "verbs" (list "patch")) }}
 {{- end }}
 {{- toYaml $out }}
 {{- end }}

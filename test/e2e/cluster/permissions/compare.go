@@ -7,17 +7,18 @@ import (
 
 // Verdict is what a comparison found. Each line is a sentence part for a reader; empty is as it should be.
 type Verdict struct {
-	Denied    []string // requests that were refused
-	Unused    []string // grants that no request needed
-	TooWide   []string // grants in the whole cluster that were needed in the account's own namespace alone
-	Unknown   []string // requests that a role allowed which is not among the grants
+	Denied    []string  // requests that RBAC did not allow
+	Refused   []Request // requests that something else refused
+	Unused    []string  // grants that no request needed
+	TooWide   []string  // grants in the whole cluster that were needed in the account's own namespace alone
+	Unknown   []string  // requests that a role allowed which is not among the grants
 	Requests  int
 	Exercised int // grants that were needed
 }
 
 // Clean tells whether nothing is wrong.
 func (v Verdict) Clean() bool {
-	return len(v.Denied)+len(v.Unused)+len(v.TooWide)+len(v.Unknown) == 0
+	return len(v.Denied)+len(v.Refused)+len(v.Unused)+len(v.TooWide)+len(v.Unknown) == 0
 }
 
 // Comparison goes through requests and remembers what they needed.
@@ -28,6 +29,7 @@ type Comparison struct {
 	needed    []bool
 	outside   []bool // needed for another namespace, or for the whole cluster
 	denied    map[string]bool
+	refused   []Request
 	unknown   map[string]bool
 	requests  int
 }
@@ -53,9 +55,12 @@ func Compare(grants []Grant, namespace string) *Comparison {
 // Add takes a request into account.
 func (c *Comparison) Add(r Request) {
 	c.requests++
-	if r.Denied() {
+	if r.Forbidden {
 		c.denied[r.String()] = true
 		return
+	}
+	if r.Refused() {
+		c.refused = append(c.refused, r)
 	}
 	if r.Role == (Role{}) {
 		return // what every account may do: ask what there is
@@ -76,7 +81,7 @@ func (c *Comparison) Add(r Request) {
 
 // Verdict says what was found so far.
 func (c *Comparison) Verdict() Verdict {
-	v := Verdict{Denied: sorted(c.denied), Unknown: sorted(c.unknown), Requests: c.requests}
+	v := Verdict{Denied: sorted(c.denied), Refused: c.refused, Unknown: sorted(c.unknown), Requests: c.requests}
 	for i, g := range c.grants {
 		switch {
 		case !c.needed[i]:

@@ -66,8 +66,12 @@ const (
 
 // line is a line of an audit log. object is the inside of an objectRef.
 func line(user, verb, object string, code int, reason string) string {
+	decision := "allow"
+	if reason == "" {
+		decision = "forbid"
+	}
 	return fmt.Sprintf(`{"kind":"Event","stage":"ResponseComplete","requestURI":"/x?y=z","verb":%q,"user":{"username":%q},`+
-		`"objectRef":{%s},"responseStatus":{"code":%d},"annotations":{"authorization.k8s.io/reason":"%s"}}`+"\n", verb, user, object, code, reason)
+		`"objectRef":{%s},"responseStatus":{"code":%d},"annotations":{"authorization.k8s.io/decision":%q,"authorization.k8s.io/reason":"%s"}}`+"\n", verb, user, object, code, decision, reason)
 }
 
 const account = "system:serviceaccount:system:controller"
@@ -124,6 +128,9 @@ func TestVerdict(t *testing.T) {
 			want: Verdict{Unused: []string{"get /metrics (ClusterRole controller)"}}},
 		"denied": {log: append(all(), line(account, "list", `"resource":"nodes"`, 403, "")), reason: "a refused request is named",
 			want: Verdict{Denied: []string{account + " list nodes : 403"}}},
+		"refused": {log: append(all(), line(account, "create", event1, 403, byCluster)), reason: "admission can refuse what RBAC allows",
+			want: Verdict{Refused: []Request{{Action: Action{"", "events", "create"}, Account: account, Namespace: "demo", Name: "e", Code: 403,
+				Reason: strings.ReplaceAll(byCluster, `\"`, `"`), Role: Role{Kind: "ClusterRole", Name: "controller"}}}}},
 		"too wide": {log: append(without(event1+"}"), line(account, "create", strings.ReplaceAll(event1, "demo", "system"), 201, byCluster)),
 			reason: "what was done in the own namespace alone needs no ClusterRole",
 			want:   Verdict{TooWide: []string{"create events (ClusterRole controller)"}}},

@@ -19,12 +19,13 @@ type Request struct {
 	Namespace string // that it was for, empty for the whole cluster
 	Name      string
 	Code      int
+	Forbidden bool   // by RBAC
 	Reason    string // why it was allowed, in the API server's words
 	Role      Role   // that allowed it, where it was bound to this account
 }
 
-// Denied tells a request that the API server refused its sender: by RBAC, or by whatever else answers 403.
-func (r Request) Denied() bool { return r.Code == http.StatusForbidden }
+// Refused tells a request that was allowed by RBAC and refused all the same, as one to create something in a namespace that is going.
+func (r Request) Refused() bool { return !r.Forbidden && r.Code == http.StatusForbidden }
 
 func (r Request) String() string {
 	where := r.Namespace
@@ -94,6 +95,7 @@ func (e event) request() Request {
 		}
 		r.Namespace, r.Name = o.Namespace, o.Name
 	}
+	r.Forbidden = e.Annotations["authorization.k8s.io/decision"] == "forbid"
 	r.Reason = e.Annotations["authorization.k8s.io/reason"]
 	if m := allowedBy.FindStringSubmatch(r.Reason); m != nil {
 		r.Role = Role{Kind: m[2], Name: m[3]}
