@@ -1,12 +1,15 @@
 package cluster
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/cloudgate-dev/cloudgate/test/e2e/traffic"
@@ -51,7 +54,8 @@ func TestEndpointRemovedUnderLoad(t *testing.T) {
 	told := time.Now()
 	w.eventually("the removed endpoint to get nothing", func() error { return asking.RestsFor(removed, 40) })
 	traffic.Measured(t, "nothing more to a removed pod %d ms after it was told to go", time.Since(told).Milliseconds())
-	w.ready("app") // the pod has ended
+	w.ended(before, removed)
+	asking.More(100)
 	w.scale("app", 2)
 	w.ready("app")
 	for _, pod := range w.pods(w.ns, "app", "app") {
@@ -64,6 +68,24 @@ func TestEndpointRemovedUnderLoad(t *testing.T) {
 		})
 	}
 	asking.End()
+}
+
+// ended waits until those of the pods that have one of the names are not there any more: a Deployment counts them out as soon as they are
+// told to go, and they serve on for the time of their preStop hook.
+func (w *world) ended(pods []corev1.Pod, names ...string) {
+	w.Helper()
+	for _, pod := range pods {
+		if !slices.Contains(names, pod.Name) {
+			continue
+		}
+		w.eventually("pod "+pod.Name+" to be gone", func() error {
+			err := w.client.Get(w.ctx, client.ObjectKeyFromObject(&pod), &corev1.Pod{})
+			if apierrors.IsNotFound(err) {
+				return nil
+			}
+			return errors.Join(err, errors.New("it is there"))
+		})
+	}
 }
 
 func TestCrashedEndpointLeavesTheRotationAndComesBack(t *testing.T) {

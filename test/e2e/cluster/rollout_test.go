@@ -25,6 +25,8 @@ func TestRollingRestartLosesNoRequest(t *testing.T) {
 	w.kubectl("rollout", "status", "-n", w.ns, "deployment/app", "--timeout=120s")
 	w.ready("app")
 	traffic.Measured(t, "a rolling restart of %d pods took %d ms", len(before), time.Since(began).Milliseconds())
+	w.ended(before, before[0].Name, before[1].Name)
+	asking.More(200)
 	after := w.pods(w.ns, "app", "app")
 	for _, pod := range after {
 		if slices.ContainsFunc(before, func(p corev1.Pod) bool { return p.Name == pod.Name }) {
