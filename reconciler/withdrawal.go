@@ -291,9 +291,10 @@ func (w *withdrawal) unsay(ctx context.Context, gw *gwv1.Gateway) error {
 	}
 	now := metav1.NewTime(c.now())
 	var cs changes
-	add(c.writer, &cs, "Gateway", gw, status.WaitingGateway(now), false, func(o *gwv1.Gateway) *gwv1.GatewayStatus { return &o.Status })
+	add(c.writer, &cs, "Gateway", gw, status.WaitingGateway(gw.Status.Conditions, now), false, func(o *gwv1.Gateway) *gwv1.GatewayStatus { return &o.Status })
 	for _, set := range c.views.sets.by(byParent, parentKey("Gateway", client.ObjectKeyFromObject(gw))) {
-		add(c.writer, &cs, "ListenerSet", set, status.WaitingListenerSet(now), false, func(o *gwv1.ListenerSet) *gwv1.ListenerSetStatus { return &o.Status })
+		set = latest(c.writer, set)
+		add(c.writer, &cs, "ListenerSet", set, status.WaitingListenerSet(set.Status.Conditions, now), false, func(o *gwv1.ListenerSet) *gwv1.ListenerSetStatus { return &o.Status })
 	}
 	return w.write(ctx, cs)
 }
@@ -378,7 +379,8 @@ func (w *withdrawal) classes(ctx context.Context) (time.Duration, string, error)
 			continue
 		}
 		var cs changes
-		add(c.writer, &cs, "GatewayClass", class, status.WaitingClass(metav1.NewTime(c.now())), false, func(o *gwv1.GatewayClass) *gwv1.GatewayClassStatus { return &o.Status })
+		want := status.WaitingClass(class.Status.Conditions, metav1.NewTime(c.now()))
+		add(c.writer, &cs, "GatewayClass", class, want, false, func(o *gwv1.GatewayClass) *gwv1.GatewayClassStatus { return &o.Status })
 		if err := w.write(ctx, cs); err != nil {
 			return 0, "", err
 		}
