@@ -65,6 +65,22 @@ func TestTogether(t *testing.T) {
 	wantContains(t, "list", list, c.name)
 }
 
+// TestBuildPrint asks for the path of a program, as a script does that wants to run it.
+func TestBuildPrint(t *testing.T) {
+	path := program(t, false)
+	out, errs, status := runPlain(t, path, "build", "--control-plane", "--print", "kube")
+	kube := strings.TrimSuffix(out, "\n")
+	if info, err := os.Stat(kube); status != 0 || err != nil || !filepath.IsAbs(kube) || info.Mode()&0o111 == 0 {
+		t.Errorf("build --print kube: got status %d, %q (%v), want the path of a program and nothing else\n%s", status, out, err, errs)
+	}
+	for _, name := range []string{"no-such-program", "../bin/kube"} {
+		out, errs, status := runPlain(t, path, "build", "--control-plane", "--print", name)
+		if status == 0 || out != "" || !strings.Contains(errs, "kubectl") {
+			t.Errorf("build --print %s: got status %d, %q, %q, want a refusal that names the programs", name, status, out, errs)
+		}
+	}
+}
+
 func TestRefusals(t *testing.T) {
 	path := program(t, false)
 	for _, args := range [][]string{

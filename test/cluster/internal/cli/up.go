@@ -54,6 +54,7 @@ func upCommand() *cobra.Command {
 
 func buildCommand() *cobra.Command {
 	var options upOptions
+	var program string
 	cmd := &cobra.Command{
 		Use:   "build",
 		Short: "Build what a cluster consists of into the cache, and run nothing",
@@ -65,12 +66,25 @@ func buildCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			_, err = build(ctx, tree, options, &printer{out: cmd.OutOrStdout()})
+			print := &printer{out: cmd.OutOrStdout()}
+			if program != "" {
+				print.out = cmd.ErrOrStderr()
+			}
+			set, err := build(ctx, tree, options, print)
+			if err != nil || program == "" {
+				return err
+			}
+			path, err := set.Program(program)
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), path)
 			return err
 		},
 	}
 	cmd.Flags().BoolVar(&options.controlPlane, "control-plane", false, "what a control plane alone needs")
 	cmd.Flags().BoolVar(&options.install, "install", false, "install with apt-get what the machine lacks")
+	cmd.Flags().StringVar(&program, "print", "", "print the path of this program (kube, kubectl, containerd, ...) on standard output, and all else on standard error")
 	return cmd
 }
 

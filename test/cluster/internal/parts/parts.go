@@ -96,6 +96,22 @@ type Set struct {
 	Bin string // the folder with all the programs
 }
 
+// Program is the path of one of the programs. An error names those that there are.
+func (s Set) Program(name string) (string, error) {
+	entries, err := os.ReadDir(s.Bin)
+	if err != nil {
+		return "", err
+	}
+	var names []string
+	for _, entry := range entries {
+		if entry.Name() == name {
+			return filepath.Join(s.Bin, name), nil
+		}
+		names = append(names, entry.Name())
+	}
+	return "", fmt.Errorf("no program is called %q; these are there: %s", name, strings.Join(names, ", "))
+}
+
 // Built says where one part came from.
 type Built struct {
 	Part   string
