@@ -19,7 +19,8 @@ func TestWhoami(t *testing.T) {
 
 	w.edit("whoami.yaml", "value: /}", "value: /foo}")
 	w.eventually("/foo to answer", func() error { return v.Answers("http://whoami/foo", 200, "") })
-	v.Want("http://whoami/", 404, "")
+	// The rule that was goes once the new one is there.
+	w.eventually("/ to answer no more", func() error { return v.Answers("http://whoami/", 404, "") })
 	v.Want("http://whoami/foo/bar", 404, "")
 	v.Want("http://other/foo", 404, "")
 }
