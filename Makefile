@@ -45,23 +45,36 @@ $(BIN)/demo-cluster:
 	@echo "Building. The first time this downloads dependencies and takes a while; after that it takes seconds."
 	@CGO_ENABLED=0 $(GO) build -buildvcs=false -o $@ ./test/demo/cluster
 
+# Nodes of a cluster need root.
+ROOT := $(filter 0,$(shell id -u))
+
 .PHONY: test
-test: lint verify-generated test-go ## Run everything that has to pass: lint, generated code, all tests with -race
+test: lint verify-generated test-go $(if $(ROOT),test-cluster e2e-cluster,without-root) ## Run everything that has to pass: lint, generated code, all tests with -race, the stories on a cluster
+
+.PHONY: without-root
+without-root:
+	@echo "NOT RUN, because nodes need root: the tests of test/cluster and the stories on a cluster. To run them: sudo make test-cluster e2e-cluster"
+	@[ -z "$(CI)" ]
 
 .PHONY: test-go
-test-go: ## Run the Go tests alone (PKG=./pkg/... for some of them)
+test-go: $(if $(PKG),,kube) ## Run the Go tests alone (PKG=./pkg/... for some of them)
 ifeq ($(RACE),)
 	@if [ -n "$(CI)" ]; then echo "The race detector needs a C compiler: apt-get install gcc libc6-dev"; exit 1; fi
 	@echo "No C compiler found: the tests run WITHOUT the race detector. To have it: apt-get install gcc libc6-dev"
 endif
 	@mkdir -p $(CACHE)
-	E2E_MEASURED=$(MEASURED) $(GO) test $(RACE) -shuffle=on -p $(PARALLEL) -timeout $(TEST_TIMEOUT) $(TESTFLAGS) $(if $(PKG),$(PKG),./...)
+	E2E_MEASURED=$(MEASURED) $(if $(PKG),,CLOUDGATE_KUBE="$$($(BIN)/cluster build --control-plane --print kube)") $(GO) test $(RACE) -shuffle=on -p $(PARALLEL) -timeout $(TEST_TIMEOUT) $(TESTFLAGS) $(if $(PKG),$(PKG),./...)
 ifneq ($(RACE),)
 ifeq ($(PKG),)
 	$(GO) test -run Allocation ./pkg/proxy # the race detector allocates, so this needs a run without it
 endif
 endif
 	@if [ -s $(MEASURED) ]; then echo "What the stories of test/e2e measured:"; sed 's/^/  /' $(MEASURED); fi
+
+# The API server of test/apiserver. Building it needs neither root nor a C compiler.
+.PHONY: kube
+kube: $(BIN)/cluster
+	@$(BIN)/cluster build --control-plane
 
 .PHONY: lint
 lint: $(GOLANGCI_LINT) ## Run golangci-lint, pinned in tools/golangci-lint
@@ -91,8 +104,9 @@ $(GOLANGCI_LINT): tools/golangci-lint/go.mod
 	@mkdir -p $(CACHE) && rm -f $(CACHE)/golangci-lint-*
 	cd tools/golangci-lint && $(GO) build -trimpath -o $(abspath $@) github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 
--include charts/charts.mk
+include charts/charts.mk
 include tools/image/image.mk
--include test/bench/bench.mk
--include test/cluster/cluster.mk
--include test/e2e/cluster/cluster-e2e.mk
+include test/bench/bench.mk
+include test/cluster/cluster.mk
+include test/externaldns/externaldns.mk
+include test/e2e/cluster/cluster-e2e.mk
