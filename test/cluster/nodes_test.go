@@ -76,6 +76,7 @@ func (c cluster) reaches(node, address string, port int) error {
 }
 
 func TestTwoNodes(t *testing.T) {
+	settings := machineSettings(t)
 	c := newCluster(t, name("two"), "--nodes", "2")
 
 	t.Run("up again is a no-op that says so", func(t *testing.T) {
@@ -114,17 +115,7 @@ func TestTwoNodes(t *testing.T) {
 		wantContains(t, "audit log", c.must("logs", "audit"), `"user":{"username":"cluster-admin"`)
 		wantContains(t, "kubelet's log of node 2", c.must("logs", "kubelet", "--node", "2"), "node-2")
 	})
-	t.Run("the machine's own settings are untouched", func(t *testing.T) {
-		c := c.on(t)
-		const setting = "/proc/sys/kernel/panic_on_oops"
-		host, err := os.ReadFile(setting)
-		if err != nil {
-			t.Fatal(err)
-		}
-		lan := c.exec("cat", setting)
-		want(t, "on the LAN", lan, strings.TrimSpace(string(host)))
-		wantContains(t, "what the kubelet thinks it has set", c.must("exec", "--node", "1", "--", "cat", setting), "1")
-	})
+	t.Run("the machine's own settings are untouched", func(t *testing.T) { testSettings(t, c.on(t), settings) })
 	// The last one: it breaks the cluster.
 	t.Run("a part that dies is said", func(t *testing.T) { testDeath(t, c.on(t)) })
 }

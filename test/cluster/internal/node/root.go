@@ -146,41 +146,25 @@ func (n Node) makeEtc(root string) error {
 	})
 }
 
-// machineSettings are those that the kubelet insists on changing although they are the whole machine's. In a node, files stand in for them.
+// machineSettings are those that the kubelet insists on changing although they are the whole machine's. In a node, files stand in for them:
+// what is written there changes nothing.
 var machineSettings = []string{
 	"vm/overcommit_memory", "vm/panic_on_oom", "kernel/panic", "kernel/panic_on_oops", "kernel/keys/root_maxkeys", "kernel/keys/root_maxbytes",
 }
 
-// makeKernel mounts the kernel's file systems. The settings that are the whole machine's cannot be written from a node.
+// makeKernel mounts the kernel's file systems.
 func makeKernel(root string) error {
 	proc, sys := filepath.Join(root, "proc"), filepath.Join(root, "sys")
 	if err := mount("proc", proc, "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""); err != nil {
 		return err
 	}
-	for _, name := range []string{"sys/kernel", "sys/vm"} {
-		dir := filepath.Join(proc, name)
-		if err := mount(dir, dir, "", unix.MS_BIND, ""); err != nil {
-			return err
-		}
-		if err := mount("", dir, "", unix.MS_BIND|unix.MS_REMOUNT|unix.MS_RDONLY|unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""); err != nil {
-			return err
-		}
+	if err := protectSettings(filepath.Join(proc, "sys")); err != nil {
+		return err
 	}
 	for _, name := range machineSettings {
-		setting, file := filepath.Join(proc, "sys", name), filepath.Join(root, "run", "settings", name)
-		value, err := os.ReadFile(setting)
-		if err != nil {
+		if err := standIn(filepath.Join(proc, "sys", name), filepath.Join(root, "run", "settings", name)); err != nil {
 			return err
 		}
-		if err := write(map[string]string{file: string(value)}); err != nil {
-			return err
-		}
-		if err := mount(file, setting, "", unix.MS_BIND, ""); err != nil {
-			return err
-		}
-	}
-	if err := ownSettings(root, proc); err != nil {
-		return err
 	}
 	if err := mount("sysfs", sys, "sysfs", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""); err != nil {
 		return err
@@ -188,26 +172,29 @@ func makeKernel(root string) error {
 	return mount("/sys/fs/cgroup", filepath.Join(sys, "fs", "cgroup"), "", unix.MS_BIND|unix.MS_REC, "")
 }
 
-// nodeSettings are the machine's settings that a kubelet insists on.
-var nodeSettings = map[string]string{
-	"sys/vm/overcommit_memory": "1\n",
-	"sys/vm/panic_on_oom":      "0\n",
-	"sys/kernel/panic":         "10\n",
-	"sys/kernel/panic_on_oops": "1\n",
+// protectSettings lets nobody write to /proc/sys, except to the network's settings: those are the node's own.
+func protectSettings(settings string) error {
+	network := filepath.Join(settings, "net")
+	if err := mount(network, network, "", unix.MS_BIND, ""); err != nil {
+		return err
+	}
+	// With all that is mounted below, and what follows is for the outer mount alone.
+	if err := mount(settings, settings, "", unix.MS_BIND|unix.MS_REC, ""); err != nil {
+		return err
+	}
+	return mount("", settings, "", unix.MS_BIND|unix.MS_REMOUNT|unix.MS_RDONLY|unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, "")
 }
 
-// ownSettings puts files with what the kubelet wants in the places of settings: it finds nothing to write, and the machine keeps its own.
-func ownSettings(root, proc string) error {
-	for name, value := range nodeSettings {
-		file := filepath.Join(root, "run", "settings", name)
-		if err := write(map[string]string{file: value}); err != nil {
-			return err
-		}
-		if err := mount(file, filepath.Join(proc, name), "", unix.MS_BIND, ""); err != nil {
-			return err
-		}
+// standIn puts a file in the place of a setting. It begins with the setting's value.
+func standIn(setting, file string) error {
+	value, err := os.ReadFile(setting)
+	if err != nil {
+		return err
 	}
-	return nil
+	if err := write(map[string]string{file: string(value)}); err != nil {
+		return err
+	}
+	return mount(file, setting, "", unix.MS_BIND, "")
 }
 
 // shareTree binds the checkout when it lies in a folder that the node has to itself.
