@@ -10,7 +10,7 @@ test-go: $(BIN)/helm
 
 .PHONY: test-charts
 test-charts: $(BIN)/helm ## Run the tests of the Helm charts alone (what they render is in charts/testdata; TESTFLAGS=-update rewrites it)
-	$(GO) test $(TESTFLAGS) ./charts/...
+	$(GO) test ./charts/... $(TESTFLAGS)
 
 .PHONY: package-charts
 package-charts: $(BIN)/helm ## Pack both charts into .cache/charts

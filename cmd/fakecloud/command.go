@@ -57,7 +57,7 @@ address and DNS name and carries real traffic. Its state survives a restart, als
 	}
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return fmt.Errorf("%w (see `fakecloud --help`)", err) })
 	fs := cmd.Flags()
-	fs.StringVar(&f.listen, "listen", "127.0.0.1:7070", "address of the API, of /metrics and /healthz")
+	fs.StringVar(&f.listen, "listen", "127.0.0.1:7070", "address of the API, of /metrics, /healthz and /readyz")
 	fs.StringVar(&f.dns, "dns-listen", "127.0.0.1:7053", `address of DNS, UDP and TCP, or "off"`)
 	fs.StringVar(&f.state, "state", defaultState(), `state file, or "memory"`)
 	fs.BoolVar(&f.noSync, "no-sync", false, "do not wait for the disk on every change: faster, and safe unless the machine itself fails")
