@@ -50,7 +50,7 @@ func serveEndpoint(name string, endpoint discoveryv1.Endpoint, port discoveryv1.
 		kind = *port.Name
 	}
 	address := net.JoinHostPort(endpoint.Addresses[0], strconv.Itoa(int(*port.Port)))
-	if _, err := listen(kind, name, address); err != nil {
+	if _, err := listen(kind, name, address, pairFiles{}); err != nil {
 		return err
 	}
 	fmt.Fprintf(out, "%s answers %s on %s\n", name, kind, address)

@@ -24,13 +24,13 @@ type graceful interface {
 	Shutdown(context.Context) error
 }
 
-// listen starts a backend of a kind.
-func listen(kind, name, address string) (backend, error) {
+// listen starts a backend of a kind. pair may be empty.
+func listen(kind, name, address string, pair pairFiles) (backend, error) {
 	switch kind {
 	case "http":
 		return echo.ListenHTTP(name, address, nil)
 	case "tls":
-		return listenTLS(name, address)
+		return listenTLS(name, address, pair)
 	case "tcp":
 		return echo.ListenTCP(name, address)
 	case "udp":
@@ -42,14 +42,24 @@ func listen(kind, name, address string) (backend, error) {
 	}
 }
 
-// listenTLS serves HTTPS with a certificate of its own, for the first part of the name: one-1 and one-5d7-x2 are one.example.com.
-func listenTLS(name, address string) (backend, error) {
+// pairFiles are the files of a certificate and its key.
+type pairFiles struct{ cert, key string }
+
+// load reads the certificate, or makes one for the first part of the name: one-1 and one-5d7-x2 are one.example.com.
+func (f pairFiles) load(name string) (tls.Certificate, error) {
+	if f.cert != "" || f.key != "" {
+		return tls.LoadX509KeyPair(f.cert, f.key)
+	}
 	certificate, err := echo.NewCertificate(name, strings.SplitN(name, "-", 2)[0]+".example.com")
 	if err != nil {
-		return nil, err
+		return tls.Certificate{}, err
 	}
-	var pair tls.Certificate
-	if pair, err = certificate.TLS(); err != nil {
+	return certificate.TLS()
+}
+
+func listenTLS(name, address string, files pairFiles) (backend, error) {
+	pair, err := files.load(name)
+	if err != nil {
 		return nil, err
 	}
 	return echo.ListenHTTP(name, address, &pair)

@@ -16,6 +16,7 @@ import (
 type pod struct {
 	name      string
 	addresses map[string]*string // by kind; empty does not listen
+	tls       pairFiles          // empty: a certificate made at the start
 	health    string
 	drain     time.Duration
 	grace     time.Duration
@@ -24,7 +25,7 @@ type pod struct {
 // kinds are the protocols of a pod, with their ports where this runs in one.
 var kinds = []struct{ name, port, what string }{
 	{"http", ":8080", "HTTP/1.1 and h2c"},
-	{"tls", ":8443", "HTTPS, with a certificate made at the start"},
+	{"tls", ":8443", "HTTPS, with -tls-cert or a certificate made at the start"},
 	{"tcp", ":7000", "lines over TCP"},
 	{"udp", ":7001", "datagrams"},
 	{"dns", ":5353", "DNS over UDP"},
@@ -50,6 +51,8 @@ func (p *pod) flags(fs *flag.FlagSet) {
 	for _, k := range kinds {
 		p.addresses[k.name] = fs.String(k.name, standard(k.port), "address for "+k.what+"; in a pod "+k.port)
 	}
+	fs.StringVar(&p.tls.cert, "tls-cert", "", "file with the certificate for HTTPS, in PEM; by default one is made for the first part of the name, as in NAME.example.com")
+	fs.StringVar(&p.tls.key, "tls-key", "", "file with its key, in PEM")
 	fs.StringVar(&p.health, "health", standard(":8081"), "address of /healthz and /readyz; in a pod :8081")
 	fs.StringVar(&p.name, "name", p.name, "name in answers; by default POD_NAME or the host's name")
 	fs.DurationVar(&p.drain, "drain", 0, "how long to serve on after SIGTERM, not ready any more")
@@ -78,7 +81,7 @@ func (p *pod) serve(ctx context.Context, out io.Writer) error {
 		if address == "" {
 			continue
 		}
-		b, err := listen(k.name, p.name, address)
+		b, err := listen(k.name, p.name, address, p.tls)
 		if err != nil {
 			return err
 		}

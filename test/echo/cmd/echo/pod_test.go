@@ -3,12 +3,16 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -138,5 +142,31 @@ func TestPodListensOnItsPortsInACluster(t *testing.T) {
 		if p.listens() != inCluster || (p.health == ":8081") != inCluster {
 			t.Errorf("in a cluster %v: listens %v, health %q", inCluster, p.listens(), p.health)
 		}
+	}
+}
+
+// TestPodServesTheCertificateOfItsFiles, and says it when one of them is missing.
+func TestPodServesTheCertificateOfItsFiles(t *testing.T) {
+	want, err := echo.NewCertificate("inner.example.com")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	files := pairFiles{cert: filepath.Join(dir, "tls.crt"), key: filepath.Join(dir, "tls.key")}
+	if err := errors.Join(os.WriteFile(files.cert, want.Chain, 0o600), os.WriteFile(files.key, want.Key, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	b, err := listen("tls", "web-1", "127.0.0.1:0", files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	conn, err := tls.Dial("tcp", b.Addr().String(), &tls.Config{RootCAs: want.Pool(), ServerName: "inner.example.com", MinVersion: tls.VersionTLS12})
+	if err != nil {
+		t.Fatalf("it does not present the certificate of its file: %v", err)
+	}
+	conn.Close()
+	if _, err := listen("tls", "web-1", "127.0.0.1:0", pairFiles{cert: files.cert}); err == nil {
+		t.Error("a certificate without a key: got no error")
 	}
 }
