@@ -45,6 +45,19 @@ const (
 	FeatureBackendWebSocket       Feature = "BackendWebSocket"
 	FeatureBackendTLS             Feature = "BackendTLS"
 	FeatureBackendTLSSANs         Feature = "BackendTLSSANs"
+	FeatureBackendClientCert      Feature = "BackendClientCertificate"
+	FeatureClientValidation       Feature = "ClientValidation"
+	FeatureClientInsecureFallback Feature = "ClientValidationInsecureFallback"
+	FeatureCORS                   Feature = "CORS"
+	FeatureMirror                 Feature = "Mirror"
+	FeatureMirrorFraction         Feature = "MirrorFraction"
+	FeatureRetry                  Feature = "Retry"
+	FeatureRetryBudget            Feature = "RetryBudget"
+	FeatureSessionCookie          Feature = "SessionCookie"
+	FeatureSessionHeader          Feature = "SessionHeader"
+	FeatureLeastRequest           Feature = "LeastRequest"
+	FeatureHealthCheck            Feature = "HealthCheck"
+	FeatureTargetLimits           Feature = "TargetLimits"
 )
 
 // Support is how one cloud expresses one feature.

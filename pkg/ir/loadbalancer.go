@@ -65,7 +65,14 @@ const (
 type Listener struct {
 	Port     uint16
 	Protocol Protocol
-	Servers  []Server // most specific hostname first; exactly one with an empty hostname for TCP and UDP
+	Servers  []Server          // most specific hostname first; exactly one with an empty hostname for TCP and UDP
+	Clients  *ClientValidation // HTTPS, and TLS that ends here: nil asks clients for no certificate
+}
+
+// ClientValidation is how the clients of a port prove who they are (GEP-91).
+type ClientValidation struct {
+	CAs              []byte // PEM, of which one has to have signed
+	InsecureFallback bool   // a client without a certificate, or with one that is not valid, is served all the same
 }
 
 // Server is one Gateway listener on a port: the rules that apply to requests whose host (for TLS, whose SNI) matches
@@ -98,6 +105,7 @@ type Rule struct {
 	// unique in a server.
 	Rank   string
 	Match  Match
+	CORS   *CORS // nil leaves requests of other origins to the backends
 	Action Action
 	Source Source
 }
@@ -154,6 +162,50 @@ type Forward struct {
 	ResponseHeaders HeaderEdit
 	Rewrite         *Rewrite
 	Timeouts        Timeouts
+	Mirrors         []Mirror
+	Retry           *Retry   // nil: a request is sent once, and again only where that cannot be told
+	Session         *Session // nil: that of the chosen Pool, if it has one
+}
+
+// Mirror is a Pool to which a share of the requests goes a second time. What it answers is thrown away.
+type Mirror struct {
+	Pool        string
+	Numerator   uint32 // of Denominator requests so many are mirrored
+	Denominator uint32
+}
+
+// Retry says when a request is sent again to another target (GEP-1731). It is, too, where no connection came about.
+type Retry struct {
+	Codes    []int         // statuses of answers, sorted
+	Attempts int           // at most so many after the first
+	Backoff  time.Duration // the least between two attempts
+}
+
+// Session keeps the requests of one client at one target (GEP-1619).
+type Session struct {
+	Kind      SessionKind
+	Name      string        // of the cookie or the header
+	Lifetime  time.Duration // a session ends so long after its beginning; 0 for never
+	Permanent bool          // a cookie: the client keeps it for Lifetime, not until it is closed
+	Path      string        // a cookie: for what paths the client sends it; "" for all
+}
+
+// SessionKind is how a client shows its session.
+type SessionKind uint8
+
+const (
+	SessionCookie SessionKind = iota
+	SessionHeader
+)
+
+// CORS answers what browsers ask before, and with, requests of another origin (GEP-1767, Fetch standard).
+type CORS struct {
+	AllowOrigins     []string // "*", or SCHEME://HOST[:PORT], where a * in HOST stands for anything to its left
+	AllowMethods     []string // "*" for all
+	AllowHeaders     []string // "*" for all
+	ExposeHeaders    []string // "*" for all
+	AllowCredentials bool
+	MaxAge           time.Duration // whole seconds
 }
 
 // Redirect answers with a 3xx and a Location. An empty field keeps what the request had.
@@ -229,8 +281,26 @@ type Pool struct {
 	TLS       *BackendTLS // nil speaks in plain
 	Algorithm Algorithm
 	Health    *HealthCheck // nil: no active checks
-	Targets   []Target     // by address, then port
-	Source    Source       // the Service
+	Session   *Session     // of every Forward that has none of its own
+	Budget    *RetryBudget // nil: every Retry may be followed
+	Limits    Limits
+	Targets   []Target // by address, then port
+	Source    Source   // the Service
+}
+
+// RetryBudget bounds the retries at a pool: more than both allow are answered with 503 (GEP-3388).
+type RetryBudget struct {
+	Percent     int           // of the requests of the last Interval
+	Interval    time.Duration // not over a minute
+	MinCount    int           // so many in MinInterval are allowed in any case
+	MinInterval time.Duration
+}
+
+// Limits bound what a pool's targets get. Zero is no limit.
+type Limits struct {
+	Connections uint32        // at once, to one target
+	Requests    uint32        // at once, to one target; more are answered with 503
+	Drain       time.Duration // what a target that goes has left to finish
 }
 
 // PoolProtocol is what the targets of a pool speak.
@@ -265,6 +335,7 @@ type BackendTLS struct {
 	CAs        []byte // PEM; empty with System means the system's roots
 	System     bool
 	SANs       []SAN
+	Client     string // a name in LoadBalancer.Certificates, with which the load balancer proves itself; "" for none
 }
 
 // SAN is a subject alternative name of which one has to be in the target's certificate.

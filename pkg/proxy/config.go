@@ -15,6 +15,8 @@ import (
 type Config struct {
 	Listeners map[string]*Listener // by name
 	Pools     map[string]*Pool     // by name; rules and backends point at them
+	// SessionKey signs what clients show of their sessions, so that they outlive this process. Without one sessions end with it.
+	SessionKey []byte
 }
 
 // Protocol is what a listener speaks.
@@ -34,6 +36,14 @@ type Listener struct {
 	Address  netip.AddrPort
 	// Servers share the port. The one whose Hostname matches the request's host (or SNI) best serves it, alone.
 	Servers []Server
+	// Clients says how clients prove who they are, where TLS ends here. Nil asks them for no certificate.
+	Clients *ClientValidation
+}
+
+// ClientValidation is what is asked of clients in the TLS handshake. It is parsed once, so share it by pointer.
+type ClientValidation struct {
+	CAs              []byte // PEM, of which one has to have signed
+	InsecureFallback bool   // who has no certificate, or one that is not valid, is served all the same
 }
 
 // Server is the part of a listener for a hostname.
@@ -52,7 +62,18 @@ type Table = route.Table[*Rule]
 // Rule is what a Table finds.
 type Rule struct {
 	Name   string // for the access log
+	CORS   *CORS  // nil leaves requests of other origins to Action
 	Action Action
+}
+
+// CORS answers preflight requests, and adds to answers what lets a page of another origin read them.
+type CORS struct {
+	AllowOrigins     []string // "*", or SCHEME://HOST[:PORT], where a * in HOST stands for anything to its left
+	AllowMethods     []string // "*" for all
+	AllowHeaders     []string // "*" for all
+	ExposeHeaders    []string // "*" for all
+	AllowCredentials bool
+	MaxAge           time.Duration
 }
 
 // Action is a *Forward, a *Redirect or a *Respond.
@@ -67,6 +88,32 @@ type Forward struct {
 	RewritePath     *PathEdit
 	RequestTimeout  time.Duration // whole request; 0 for none
 	BackendTimeout  time.Duration // one attempt; 0 for none
+	Mirrors         []Mirror
+	Retry           *Retry
+	Session         *Session // nil: that of the chosen Pool, if it has one
+}
+
+// Mirror sends Numerator of Denominator requests to a pool as well, and throws the answers away.
+type Mirror struct {
+	Pool                   string
+	Numerator, Denominator uint32
+}
+
+// Retry sends a request again, to another endpoint where there is one: after an answer with one of Codes, a BackendTimeout, or when no
+// connection came about.
+type Retry struct {
+	Codes    []int
+	Attempts int           // after the first
+	Backoff  time.Duration // the least between two attempts
+}
+
+// Session keeps the requests of one client at one endpoint while that is there, healthy and not draining.
+type Session struct {
+	Header    bool // the client shows it in a header, not in a cookie
+	Name      string
+	Lifetime  time.Duration // since its beginning; 0 for no end
+	Permanent bool          // a cookie: with Max-Age
+	Path      string        // a cookie: its Path; "" for /
 }
 
 // Backend is one share of a Forward.
@@ -140,7 +187,26 @@ type Pool struct {
 	TLS       *BackendTLS
 	Algorithm Algorithm
 	Health    *HealthCheck // nil: no active checks
+	Session   *Session     // of a Forward that has none
+	Budget    *RetryBudget // nil: every Retry may be followed
+	Limits    Limits
 	Endpoints []Endpoint
+}
+
+// RetryBudget bounds retries: Percent of the requests of the last Interval, or MinCount in MinInterval if that is more. What it forbids
+// is answered with 503.
+type RetryBudget struct {
+	Percent     int
+	Interval    time.Duration
+	MinCount    int
+	MinInterval time.Duration
+}
+
+// Limits bound what each endpoint gets. Zero is no limit.
+type Limits struct {
+	Connections uint32        // at once
+	Requests    uint32        // at once; where all endpoints are full the answer is 503
+	Drain       time.Duration // what an endpoint that goes has left to finish
 }
 
 // Endpoint is where a pool's requests go.
@@ -156,6 +222,7 @@ type BackendTLS struct {
 	CAs        []byte // PEM; empty means the system's roots
 	DNSNames   []string
 	URIs       []string
+	Client     *Certificate // shown to endpoints that ask; nil for none
 }
 
 // HealthCheck is an active check of each endpoint.
