@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -144,6 +145,21 @@ type JournalEntry struct {
 	Mutating bool   `json:"mutating"`
 }
 
+// IDs returns the ids of everything of a kind, such as rules.
+func (c Cloud) IDs(kind string) ([]string, error) {
+	items, err := list[struct {
+		ID string `json:"id"`
+	}](c, kind)
+	if err != nil {
+		return nil, err
+	}
+	var ids []string
+	for _, item := range items {
+		ids = append(ids, item.ID)
+	}
+	return ids, nil
+}
+
 // Journal returns the calls since a number, and the number of the last.
 func (c Cloud) Journal(t testing.TB, since int) ([]JournalEntry, int) {
 	t.Helper()
@@ -169,6 +185,31 @@ func Mutations(entries []JournalEntry) map[string]int {
 		}
 	}
 	return counts
+}
+
+// Fault is a rule of the cloud's: what happens to all calls of an operation.
+type Fault struct {
+	Op     string `json:"op"` // an operation, or *
+	Effect string `json:"effect"`
+	Delay  string `json:"delay,omitempty"`
+}
+
+// Suffer makes calls fail or wait. It is over with what it returns, and with the test at the latest.
+func (c Cloud) Suffer(t testing.TB, f Fault) (end func()) {
+	t.Helper()
+	var made struct {
+		ID string `json:"id"`
+	}
+	if err := c.Call(http.MethodPost, "/admin/v1/faults", f, &made); err != nil {
+		t.Fatal(err)
+	}
+	end = sync.OnceFunc(func() {
+		if err := c.Call(http.MethodDelete, "/admin/v1/faults?id="+url.QueryEscape(made.ID), nil, nil); err != nil {
+			t.Errorf("the fault is there still: %v", err)
+		}
+	})
+	t.Cleanup(end)
+	return end
 }
 
 // Pool is a group of endpoints as the cloud has it.
