@@ -90,6 +90,7 @@ func TestTwoNodes(t *testing.T) {
 		}
 	})
 	t.Run("exec passes everything on", func(t *testing.T) { testExec(t, c.on(t)) })
+	t.Run("inside the cluster its commands know it", func(t *testing.T) { testInside(t, c.on(t)) })
 	t.Run("kubeconfig works on the host", func(t *testing.T) {
 		c := c.on(t)
 		file := filepath.Join(t.TempDir(), "kubeconfig")
@@ -162,6 +163,16 @@ func testExec(t *testing.T, c cluster) {
 	var exit *exec.ExitError
 	if err := cmd.Wait(); !errors.As(err, &exit) || exit.ExitCode() != 9 {
 		t.Errorf("exit: got %v, want status 9", err)
+	}
+}
+
+func testInside(t *testing.T, c cluster) {
+	wantContains(t, "status inside", c.exec(c.program, "status"), "cluster "+c.name+": Running")
+	wantContains(t, "kubeconfig inside", c.exec(c.program, "kubeconfig"), "https://172.30.0.2:6443")
+	want(t, "exec inside exec", c.exec(c.program, "exec", "--node", "2", "--", "cat", "/etc/hostname"), "node-2")
+	wantContains(t, "up inside", c.exec(c.program, "up", "--nodes", "2"), "runs already")
+	if _, errs, status := c.run("exec", "--", c.program, "down"); status == 0 || !strings.Contains(errs, "from inside") {
+		t.Errorf("down inside: got status %d, %q, want a refusal", status, errs)
 	}
 }
 
@@ -241,6 +252,11 @@ func TestKilled(t *testing.T) {
 	if _, _, status := other.run("exec", "--", "kubectl", "get", "namespace", "mark"); status == 0 {
 		t.Error("two clusters: the second has what was made in the first")
 	}
+	// From one of them, the other's processes cannot be seen: it must not be taken for dead, and its folder not be removed.
+	if _, errs, status := one.run("exec", "--", one.program, "down", "--name", other.name); status == 0 || !strings.Contains(errs, "cannot be seen") {
+		t.Errorf("down of another cluster inside: got status %d, %q, want a refusal", status, errs)
+	}
+	wantContains(t, "status of another cluster inside", one.exec(one.program, "status", "--name", other.name), ": Running")
 	if err := syscall.Kill(one.status().Process.PID, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}

@@ -76,6 +76,9 @@ func running(name string) (layout.Cluster, state.Cluster, error) {
 	if cluster.Phase != state.Running && cluster.Phase != state.Degraded {
 		return at, cluster, fmt.Errorf("cluster %q is %s: cluster status --name %s says more", name, cluster.Phase, name)
 	}
+	if cluster.First.PID == 0 {
+		return at, cluster, fmt.Errorf("cluster %q runs, but on the other side: this is inside another one (cluster exec)", name)
+	}
 	return at, cluster, nil
 }
 

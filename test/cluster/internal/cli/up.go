@@ -359,8 +359,18 @@ func listen() (*os.File, int, error) {
 func end(at layout.Cluster, cluster state.Cluster) error {
 	ctx, cancel := context.WithTimeout(context.Background(), killTimeout)
 	defer cancel()
+	if cluster.Inside {
+		return fmt.Errorf("cluster %s cannot be ended from inside", at.Name)
+	}
 	if err := cluster.First.Kill(ctx, unix.SIGKILL); err != nil {
 		return err
+	}
+	held, err := state.Locked(at.Held())
+	if err != nil {
+		return err
+	}
+	if held {
+		return fmt.Errorf("cluster %s runs, but its processes cannot be seen from here: is this inside another one (cluster exec)?", at.Name)
 	}
 	return removeCgroups(ctx, at)
 }

@@ -96,6 +96,9 @@ func (c Cluster) State() string { return filepath.Join(c.Dir, "state.json") }
 // Process is the file that says which process of the host holds the cluster.
 func (c Cluster) Process() string { return filepath.Join(c.Dir, "process.json") }
 
+// Held is the file that the cluster's first process keeps locked as long as it lives.
+func (c Cluster) Held() string { return filepath.Join(c.Dir, "held") }
+
 // Plan is the file that says what the supervisor has to bring up.
 func (c Cluster) Plan() string { return filepath.Join(c.Dir, "plan.json") }
 

@@ -72,6 +72,9 @@ func (p Process) Kill(ctx context.Context, signal unix.Signal) error {
 	}
 }
 
+// PIDSpace names the pid namespace that the calling process sees in /proc.
+func PIDSpace() (string, error) { return os.Readlink("/proc/self/ns/pid") }
+
 func startTime(pid int) (string, error) {
 	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
@@ -113,4 +116,40 @@ func Lock(ctx context.Context, path string, waiting func()) (unlock func(), err 
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
+}
+
+// Locked says whether somebody holds the lock on a file, whatever namespaces they are in. A file that is not there is held by nobody.
+func Locked(path string) (bool, error) {
+	file, err := os.Open(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer func() { _ = file.Close() }()
+	// Shared, so that two who ask at the same time do not take each other for the holder.
+	err = unix.Flock(int(file.Fd()), unix.LOCK_SH|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		return true, nil
+	}
+	return false, err
+}
+
+// Hold takes the lock on a file for whoever has the file open: the caller, and those that inherit it.
+func Hold(path string) (*os.File, error) {
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	for {
+		// Somebody who asks whether it is held may have it for a moment.
+		if err = unix.Flock(int(file.Fd()), unix.LOCK_EX); !errors.Is(err, unix.EINTR) {
+			break
+		}
+	}
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return file, nil
 }

@@ -2,12 +2,15 @@ package state
 
 import (
 	"context"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/cloudgate-dev/cloudgate/test/cluster/internal/layout"
 )
 
 func TestProcess(t *testing.T) {
@@ -61,4 +64,40 @@ func TestLock(t *testing.T) {
 		t.Fatal(err)
 	}
 	unlock()
+}
+
+// TestRead: a cluster whose process cannot be seen lives as long as its lock is held, and no process is named that somebody could end.
+func TestRead(t *testing.T) {
+	at := layout.Cluster{Name: "one", Dir: t.TempDir()}
+	if err := Write(at, Cluster{Name: "one", Phase: Running, PIDSpace: "pid:[1]"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := WriteJSON(at.Process(), Process{PID: 1, Start: "another", Boot: "another"}); err != nil {
+		t.Fatal(err)
+	}
+	phase := func(want Phase, pid int) {
+		t.Helper()
+		got, found, err := Read(at)
+		if err != nil || !found || got.Phase != want || got.First.PID != pid || got.Inside {
+			t.Errorf("got %+v, found %v, %v, want phase %s and process %d", got, found, err, want, pid)
+		}
+	}
+	phase(Dead, 1)
+	held, err := Hold(at.Held())
+	if err != nil {
+		t.Fatal(err)
+	}
+	phase(Running, 0)
+	if err := held.Close(); err != nil {
+		t.Fatal(err)
+	}
+	phase(Dead, 1)
+	own, err := Identify(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := WriteJSON(at.Process(), own); err != nil {
+		t.Fatal(err)
+	}
+	phase(Running, os.Getpid())
 }

@@ -43,6 +43,8 @@ type Cluster struct {
 	Parts        []Part    `json:"parts"`
 	Steps        []Step    `json:"steps"`
 	First        Process   `json:"process"` // of the host, whose end is the end of all others
+	PIDSpace     string    `json:"pidSpace,omitempty"`
+	Inside       bool      `json:"-"` // whoever reads this runs inside the cluster: First is 1, and cannot be ended
 }
 
 // Node is one node.
@@ -104,7 +106,8 @@ func ReadJSON(path string, value any) error {
 }
 
 // Read returns what is known about the cluster, with found false when there is nothing. A cluster whose first process is gone is Dead
-// whatever it wrote last.
+// whatever it wrote last. Inside a cluster (cluster exec) the ids of the host's processes mean nothing: there First is what that cluster's
+// own looks like, and empty for another cluster that runs.
 func Read(at layout.Cluster) (cluster Cluster, found bool, err error) {
 	if _, err := os.Stat(at.Dir); errors.Is(err, os.ErrNotExist) {
 		return Cluster{}, false, nil
@@ -116,7 +119,21 @@ func Read(at layout.Cluster) (cluster Cluster, found bool, err error) {
 	if err := ReadJSON(at.Process(), &cluster.First); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return Cluster{}, true, err
 	}
-	if cluster.Phase != Failed && !cluster.First.Alive() {
+	if cluster.First.Alive() {
+		return cluster, true, nil
+	}
+	held, err := Locked(at.Held())
+	if err != nil {
+		return Cluster{}, true, err
+	}
+	if held {
+		cluster.First = Process{}
+		if here, err := PIDSpace(); err == nil && here == cluster.PIDSpace {
+			cluster.Inside = true
+			cluster.First, err = Identify(1)
+			return cluster, true, err
+		}
+	} else if cluster.Phase != Failed {
 		cluster.Phase = Dead
 	}
 	return cluster, true, nil

@@ -21,6 +21,8 @@ func Init(plan Plan) error {
 	if os.Getpid() != 1 {
 		return errors.New("not the first process of a namespace")
 	}
+	keepOwn(plan)
+	unix.Umask(0o022)
 	if err := cgroups.Join(filepath.Join(plan.At.Cgroup(), partsCgroup)); err != nil {
 		return err
 	}
@@ -33,7 +35,7 @@ func Init(plan Plan) error {
 	}
 	cmd := exec.Command(executable, SuperviseCommand, plan.At.Plan())
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
-	cmd.ExtraFiles = []*os.File{os.NewFile(listenerFD, "listener")}
+	cmd.ExtraFiles = []*os.File{os.NewFile(heldFD, "held"), os.NewFile(listenerFD, "listener")}
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, unix.SIGTERM, unix.SIGINT)
 	if err := cmd.Start(); err != nil {

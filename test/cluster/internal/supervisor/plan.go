@@ -4,6 +4,7 @@
 package supervisor
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -49,8 +50,19 @@ const (
 	NodeCommand      = "__node"
 )
 
-// The descriptor by which the listener on the host's loopback interface is inherited.
-const listenerFD = 3
+// Descriptors that are inherited: the lock that says that the cluster lives, and the listener on the host's loopback interface.
+const (
+	heldFD     = 3
+	listenerFD = 4
+)
+
+// keepOwn keeps what is inherited from the parts.
+func keepOwn(plan Plan) {
+	unix.CloseOnExec(heldFD)
+	if plan.Nodes > 0 {
+		unix.CloseOnExec(listenerFD)
+	}
+}
 
 // Launch starts the cluster's first process in namespaces of its own, or without any for a control plane alone, and returns when it runs.
 // The caller waits for the process, or leaves it alone: it does not end with the caller.
@@ -88,8 +100,14 @@ func Launch(plan Plan, listener *os.File) (*exec.Cmd, error) {
 	cmd.SysProcAttr = attributes
 	cmd.Dir = "/"
 	cmd.Env = environment(plan)
+	held, err := state.Hold(plan.At.Held())
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = held.Close() }()
+	cmd.ExtraFiles = []*os.File{held}
 	if listener != nil {
-		cmd.ExtraFiles = []*os.File{listener}
+		cmd.ExtraFiles = append(cmd.ExtraFiles, listener)
 	}
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("starting the cluster's first process: %w", err)
@@ -98,7 +116,20 @@ func Launch(plan Plan, listener *os.File) (*exec.Cmd, error) {
 	if err == nil {
 		err = state.WriteJSON(plan.At.Process(), process)
 	}
-	return cmd, err
+	if err != nil {
+		// Nobody could find it any more.
+		return nil, errors.Join(err, cmd.Process.Kill(), ignoreExit(cmd.Wait()))
+	}
+	return cmd, nil
+}
+
+// ignoreExit leaves out that a process was killed.
+func ignoreExit(err error) error {
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return nil
+	}
+	return err
 }
 
 // environment is the same whoever starts the cluster: nothing of the caller's gets in, a proxy's address least of all.

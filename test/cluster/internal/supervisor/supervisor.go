@@ -42,12 +42,13 @@ type supervisor struct {
 func Supervise(plan Plan) error {
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGTERM, unix.SIGINT)
 	defer stop()
+	keepOwn(plan)
+	unix.Umask(0o022)
 	s := &supervisor{plan: plan, began: time.Now(), died: make(chan error, 1), spaces: map[string]*namespaces.Set{}}
 	s.cluster = s.initial()
 	if err := s.update(func(*state.Cluster) {}); err != nil {
 		return err
 	}
-	unix.Umask(0o022)
 	if err := s.start(ctx); err != nil {
 		if ctx.Err() != nil {
 			return nil
@@ -82,6 +83,9 @@ func (s *supervisor) initial() state.Cluster {
 	}
 	cluster.Inner = cluster.APIServer
 	if plan.Nodes > 0 {
+		if space, err := state.PIDSpace(); err == nil {
+			cluster.PIDSpace = space
+		}
 		cluster.Inner = "https://" + network.NodeAddress(1) + ":6443"
 		cluster.Cgroup = plan.At.Cgroup()
 	}
