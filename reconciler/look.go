@@ -32,6 +32,7 @@ type look struct {
 
 // sight is how a load balancer finds the pods of a Service.
 type sight struct {
+	foreign bool                // another Cloudgate in the cluster serves the Gateway, and knows the rest
 	used    bool                // it has, or is to have, the Service's pods as targets
 	targets map[netip.Addr]bool // those that it is to have, and whether it finds them healthy in every pool
 }
@@ -67,7 +68,7 @@ func (c *Controller) see(ctx context.Context, key lookKey) sight {
 	}
 	x := c.executorOf(class.Spec.ControllerName)
 	if x == nil {
-		return sight{}
+		return sight{foreign: c.elsewhere(class)}
 	}
 	s := c.views.snapshot(class, gw)
 	s.Cluster, s.ControllerName, s.Features = c.cfg.Cluster, class.Spec.ControllerName, x.provider.Features()

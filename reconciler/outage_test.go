@@ -93,6 +93,29 @@ func TestOutageIsToldOnce(t *testing.T) {
 	}
 }
 
+// A Gateway that cannot go because the cloud is away says so, once.
+func TestOutageHoldsADeletion(t *testing.T) {
+	w := serving(t)
+	const lb = "LoadBalancer default/gw"
+	before := w.statusWrites()
+	w.cloud.breakDown(cloud.Unavailable)
+	w.delete(w.gateway("gw"))
+	w.until("the event", func() bool { return w.eventCount("CloudUnavailable") == 1 })
+	w.cloud.take()
+	w.until("more tries", func() bool { return w.cloud.tries() > 10 })
+	if got := w.loadBalancer("gw").Status; got.State != v1alpha1.StateDeleting || !strings.Contains(got.Message, "down, as it was") {
+		t.Errorf("the LoadBalancer is %s: %q, want %s with the cause", got.State, got.Message, v1alpha1.StateDeleting)
+	}
+	if got := w.statusWrites()[lb] - before[lb]; got != 1 {
+		t.Errorf("%d status writes of the LoadBalancer, want 1", got)
+	}
+	if notes := w.notes("CloudUnavailable"); len(notes) != 1 {
+		t.Errorf("events %q, want 1", notes)
+	}
+	w.cloud.mend()
+	w.clean()
+}
+
 // A cloud that asks for a pause and then works is no outage.
 func TestThrottledForShortIsNoOutage(t *testing.T) {
 	w := serving(t)

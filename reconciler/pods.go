@@ -67,7 +67,9 @@ func podIs(p *corev1.Pod, kind corev1.PodConditionType) bool {
 }
 
 // serviceable tells whether nothing but our gate can keep a pod from being ready. It stays so when the gate has opened, until the
-// endpoints of its Services say that it is ready: it must not be taken out of load balancers in between.
+// endpoints of its Services say that it is ready: it must not be taken out of load balancers in between. A pod that is not ready though its
+// gate is open is kept from it by something else: the node controller says so of the pods of a node that is lost, whose containers are
+// as ready as when they were last heard of.
 func serviceable(p *corev1.Pod) bool {
 	if !p.DeletionTimestamp.IsZero() || !gated(p) || !podIs(p, corev1.ContainersReady) {
 		return false
@@ -77,7 +79,16 @@ func serviceable(p *corev1.Pod) bool {
 			return false
 		}
 	}
-	return true
+	return !podIs(p, status.ConditionLoadBalancerReady) || readyOrAboutTo(p)
+}
+
+// gatesNotReady is the reason that the kubelet gives for a pod that only readiness gates keep from being ready.
+const gatesNotReady = "ReadinessGatesNotReady"
+
+// readyOrAboutTo tells whether a pod whose gates are open is ready, or will be when the kubelet has seen that they are.
+func readyOrAboutTo(p *corev1.Pod) bool {
+	c := podCondition(p, corev1.PodReady)
+	return c == nil || c.Status == corev1.ConditionTrue || c.Reason == gatesNotReady
 }
 
 // pending tells whether a pod waits for us.

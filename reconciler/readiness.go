@@ -30,6 +30,9 @@ import (
 const (
 	// gateFailsOpen is how long a pod waits for load balancers at most: their trouble must not hold up a cluster for ever.
 	gateFailsOpen = 10 * time.Minute
+	// gateFirst is how long a controller that begins to look after pods works on them before it gives one up. What they waited for until
+	// then may have been a controller, and all of them at once would end the pods that serve.
+	gateFirst = time.Minute
 	// gateSilence is how long a pod waits before its condition says what for. Most are through by then, and are written to once.
 	gateSilence = 10 * time.Second
 	// gatePollMin and gatePollMax bound the wait before it is looked again how a cloud finds a pod.
@@ -39,14 +42,16 @@ const (
 
 // podGates opens the readiness gates of pods. It keeps nothing that a successor would need: how long a pod has waited stands in its own
 // conditions, and how the clouds find it is asked of them.
+//
+// All Cloudgates in a cluster share the gate. One has no say in a pod that only Gateways of others lead to.
 type podGates struct {
 	c     *Controller
 	cache cache.Cache
 
-	mu     sync.Mutex
-	looks  map[lookKey]*look
-	synced bool
-	wrote  map[types.NamespacedName]gateWrite // what was last written to a pod, until it is let go
+	mu    sync.Mutex
+	looks map[lookKey]*look
+	began time.Time                          // when the caches were filled, and pods looked after; zero before
+	wrote map[types.NamespacedName]gateWrite // what was last written to a pod, until it is let go
 }
 
 type gateWrite struct {
@@ -83,13 +88,19 @@ func (g *podGates) reconcile(ctx context.Context, req reconcile.Request) (reconc
 		g.forget(req.NamespacedName)
 		return reconcile.Result{}, nil
 	}
-	if err := g.waitForCaches(ctx); err != nil {
+	began, err := g.waitForCaches(ctx)
+	if err != nil {
 		return reconcile.Result{}, err
 	}
-	age := g.c.now().Sub(serviceableSince(pod))
-	verdict := g.judge(ctx, pod, age)
+	now := g.c.now()
+	age := now.Sub(serviceableSince(pod))
+	verdict, mine := g.judge(ctx, pod, gatePoll(age)/2)
 	if ctx.Err() != nil {
 		return reconcile.Result{}, nil
+	}
+	verdict.FailedOpen = age >= gateFailsOpen && now.Sub(began) >= gateFirst
+	if !mine && !verdict.FailedOpen {
+		return reconcile.Result{RequeueAfter: gatePoll(age)}, nil
 	}
 	condition := status.Pod(podCondition(pod, status.ConditionLoadBalancerReady), verdict, metav1.NewTime(g.c.now()))
 	if condition.Status == corev1.ConditionTrue {
@@ -106,25 +117,32 @@ func (g *podGates) reconcile(ctx context.Context, req reconcile.Request) (reconc
 // gatePoll returns how long after a look at a pod that has waited for age the next one comes.
 func gatePoll(age time.Duration) time.Duration { return min(max(age/4, gatePollMin), gatePollMax) }
 
-// waitForCaches makes sure that what is not there is not just not read yet: a pod without routes is let through.
-func (g *podGates) waitForCaches(ctx context.Context) error {
+// waitForCaches makes sure that what is not there is not just not read yet: a pod without routes is let through. It returns since when that
+// is sure.
+func (g *podGates) waitForCaches(ctx context.Context) (time.Time, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if !g.synced && !g.cache.WaitForCacheSync(ctx) {
-		return errors.New("the caches are not filled yet")
+	if g.began.IsZero() {
+		if !g.cache.WaitForCacheSync(ctx) {
+			return time.Time{}, errors.New("the caches are not filled yet")
+		}
+		g.began = g.c.now()
 	}
-	g.synced = true
-	return nil
+	return g.began, nil
 }
 
-// judge asks every load balancer that a pod is to be a target of how it finds it.
-func (g *podGates) judge(ctx context.Context, pod *corev1.Pod, age time.Duration) status.PodVerdict {
-	verdict := status.PodVerdict{FailedOpen: age >= gateFailsOpen}
+// judge asks every load balancer that a pod is to be a target of how it finds it; an answer no older than fresh will do. mine is false where
+// only another Cloudgate can tell whether there is one.
+func (g *podGates) judge(ctx context.Context, pod *corev1.Pod, fresh time.Duration) (verdict status.PodVerdict, mine bool) {
+	var others []string
 	for _, service := range g.c.views.servicesOf(pod) {
 		found := make(gateways)
 		g.c.mapping.serviceNamed(found, service)
 		for gateway := range found {
-			seen := g.look(ctx, lookKey{gateway, service}, gatePoll(age)/2)
+			seen := g.look(ctx, lookKey{gateway, service}, fresh)
+			if seen.foreign {
+				others = append(others, gateway.String())
+			}
 			if !seen.used {
 				continue
 			}
@@ -134,7 +152,10 @@ func (g *podGates) judge(ctx context.Context, pod *corev1.Pod, age time.Duration
 			}
 		}
 	}
-	return verdict
+	if !verdict.Used && len(others) > 0 {
+		return status.PodVerdict{Used: true, Waiting: others}, false
+	}
+	return verdict, true
 }
 
 // has tells whether a pod is a target and found healthy.

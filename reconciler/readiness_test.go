@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -53,6 +54,12 @@ func (h *healthCloud) set(address string, healthy bool) {
 	h.healthy[address] = healthy
 }
 
+func (h *healthCloud) refuse(err *cloud.Error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.fail = err
+}
+
 func (h *healthCloud) count() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -75,7 +82,7 @@ func gatedPod(name, ip string, since time.Time) *corev1.Pod {
 		Spec:       corev1.PodSpec{ReadinessGates: []corev1.PodReadinessGate{{ConditionType: status.ConditionLoadBalancerReady}}},
 		Status: corev1.PodStatus{PodIPs: []corev1.PodIP{{IP: ip}}, Conditions: []corev1.PodCondition{
 			{Type: corev1.ContainersReady, Status: corev1.ConditionTrue, LastTransitionTime: metav1.NewTime(since)},
-			{Type: corev1.PodReady, Status: corev1.ConditionFalse, LastTransitionTime: metav1.NewTime(since)},
+			{Type: corev1.PodReady, Status: corev1.ConditionFalse, Reason: "ReadinessGatesNotReady", LastTransitionTime: metav1.NewTime(since)},
 		}},
 	}
 }
@@ -185,18 +192,72 @@ func TestGateFailsOpen(t *testing.T) {
 	w := newWorld(t)
 	w.apply(gateway("web"), route("app", "web", "app"))
 	w.apply(appWith(map[string]string{"late": "10.0.0.2", "old": "10.0.0.3"}, "10.0.0.1")...)
-	h := w.gates()
-	w.programmed("web")
-	h.mu.Lock()
-	h.fail = &cloud.Error{Kind: cloud.Throttled, Op: "Health", Err: fmt.Errorf("slow down")}
-	h.mu.Unlock()
 	w.apply(gatedPod("late", "10.0.0.2", time.Now().Add(-time.Minute)), gatedPod("old", "10.0.0.3", time.Now().Add(-11*time.Minute)))
+	var ahead atomic.Int64
+	h := w.gates(func(c *reconciler.Config) {
+		c.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+	})
+	h.refuse(&cloud.Error{Kind: cloud.Throttled, Op: "Health", Err: fmt.Errorf("slow down")})
 	w.untilGate("late", "False Waiting")
+	w.untilGate("old", "False Waiting") // it has waited for long, but not for this controller
+	ahead.Store(int64(2 * time.Minute))
 	w.untilGate("old", "True FailedOpen")
 	w.until("an event", func() bool { return w.eventCount("ReadinessGateOpened") == 1 })
-	if n := w.statusWrites()["Pod default/late"]; n != 1 {
-		t.Errorf("the status of the pod that waits was written %d times, want 1", n)
+	if got, n := w.gate("late"), w.statusWrites()["Pod default/late"]; got != "False Waiting" || n != 1 {
+		t.Errorf("the pod that waits is %q and its status was written %d times, want False Waiting and 1", got, n)
 	}
+}
+
+// A pod of a lost node is not ready, though its containers were when they were last heard of, and its gate is open.
+func TestPodOfALostNodeIsNoTarget(t *testing.T) {
+	w := newWorld(t)
+	w.apply(gateway("web"), route("app", "web", "app"))
+	pod := gatedPod("lost", "10.0.0.2", time.Now())
+	w.apply(pod)
+	w.apply(appWith(map[string]string{"lost": "10.0.0.2"}, "10.0.0.1")...)
+	h := w.gates()
+	h.set("10.0.0.2:8080", true)
+	w.untilGate("lost", "True Healthy")
+	ready := func(status corev1.ConditionStatus, reason string) {
+		if !w.get(pod) {
+			t.Fatal("the pod is gone")
+		}
+		for i := range pod.Status.Conditions {
+			if c := &pod.Status.Conditions[i]; c.Type == corev1.PodReady {
+				c.Status, c.Reason = status, reason
+			}
+		}
+		if err := w.store.Client().Status().Update(t.Context(), pod); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ready(corev1.ConditionTrue, "")
+	w.apply(appWith(nil, "10.0.0.1", "10.0.0.2")...)
+	w.settle()
+	ready(corev1.ConditionFalse, "")
+	w.apply(appWith(map[string]string{"lost": "10.0.0.2"}, "10.0.0.1")...)
+	w.until("the pod is no target", func() bool { return !w.cloud.hasLike("pool", "10.0.0.2 8080") })
+}
+
+// A pod behind a Gateway of another Cloudgate waits for that one's load balancer. To the first it looks as if nobody used it.
+func TestGateIsLeftToTheCloudgateThatServes(t *testing.T) {
+	w := newWorld(t)
+	w.apply(class("second"), ofClass("theirs", "second"), route("app", "theirs", "app"))
+	w.apply(appWith(map[string]string{"new": "10.0.0.2"}, "10.0.0.1")...)
+	other := &world{t: t, store: w.store, cloud: newTestCloud()}
+	other.cloud.name = "second"
+	theirs := other.gates()
+	t.Cleanup(other.halt)
+	w.programmed("theirs")
+	w.gates()
+	w.settle()
+	w.apply(gatedPod("new", "10.0.0.2", time.Now()))
+	w.until("health is asked for again and again", func() bool { return theirs.count() > 4 })
+	if got := w.gate("new"); got != "" {
+		t.Fatalf("gate is %q before the load balancer finds the pod healthy", got)
+	}
+	theirs.set("10.0.0.2:8080", true)
+	w.untilGate("new", "True Healthy")
 }
 
 func TestGateOfAGatewayThatNeverServed(t *testing.T) {

@@ -1,6 +1,7 @@
 package reconciler
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -37,6 +38,7 @@ func (c *Controller) release(ctx context.Context, gw *gwv1.Gateway) (reconcile.R
 			p.failures = append(p.failures, one.failures...)
 			p.fresh = append(p.fresh, one.fresh...)
 			p.pending = append(p.pending, one.pending...)
+			p.outage, p.began = cmp.Or(p.outage, one.outage), p.began || one.began
 			p.soonest(one.again)
 		}
 	}
@@ -126,6 +128,9 @@ func (c *Controller) tellReleasing(ctx context.Context, gw *gwv1.Gateway, p *pas
 			c.warn(gw, "DeleteRefused", "Delete", f.err.Error())
 		}
 	}
+	if p.began {
+		c.warn(gw, "CloudUnavailable", "Delete", p.outage)
+	}
 }
 
 // releasing shows in the LoadBalancer what is still going, and comes back.
@@ -133,7 +138,7 @@ func (c *Controller) releasing(ctx context.Context, lb *v1alpha1.LoadBalancer, p
 	if lb != nil {
 		want := *lb.Status.DeepCopy()
 		want.State, want.Applied = v1alpha1.StateDeleting, ""
-		want.Message = shorten(joinSome(append(failureTexts(p.failures), slices.Sorted(slices.Values(p.pending))...)))
+		want.Message = shorten(joinSome(append(p.failureTexts(), slices.Sorted(slices.Values(p.pending))...)))
 		var cs changes
 		add(c.writer, &cs, "LoadBalancer", lb, want, false, loadBalancerStatus)
 		if _, err := c.writer.write(ctx, cs); err != nil {
