@@ -3,11 +3,13 @@ package cluster_test
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 )
 
 func TestControlPlane(t *testing.T) {
@@ -45,6 +47,29 @@ func TestFolderRemoved(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// TestInterruptedEarly kills `up` at every moment of its first milliseconds. Down has to find what was begun, and nothing may go on that
+// nobody finds.
+func TestInterruptedEarly(t *testing.T) {
+	c := cluster{t: t, program: program(t, false), name: name("early")}
+	args := []string{"up", "--name", c.name}
+	if os.Geteuid() != 0 {
+		args = append(args, "--control-plane")
+	}
+	for delay := 4 * time.Millisecond; delay < 60*time.Millisecond; delay += 4 * time.Millisecond {
+		up := exec.Command(c.program, args...)
+		if err := up.Start(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(delay)
+		if err := up.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		_ = up.Wait() // killed
+		c.must("down")
+		c.leavesNothing()
+	}
 }
 
 // TestTogether brings the same cluster up twice at once: one does the work, the other waits and finds it done.

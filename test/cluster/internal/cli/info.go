@@ -138,7 +138,7 @@ func statusCommand() *cobra.Command {
 
 func printStatus(to io.Writer, cluster state.Cluster) error {
 	table := tabwriter.NewWriter(to, 0, 0, 3, ' ', 0)
-	_, _ = fmt.Fprintf(table, "cluster %s: %s %s, since %s\n", cluster.Name, cluster.Phase, cluster.Version, cluster.Started.Local().Format(time.DateTime))
+	_, _ = fmt.Fprintf(table, "cluster %s: %s, since %s\n", cluster.Name, strings.TrimSpace(string(cluster.Phase)+" "+cluster.Version), cluster.Started.Local().Format(time.DateTime))
 	if cluster.Error != "" {
 		_, _ = fmt.Fprintln(table, cluster.Error)
 	}

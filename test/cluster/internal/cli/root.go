@@ -23,7 +23,10 @@ type ExitError int
 func (e ExitError) Error() string { return "exit status " + strconv.Itoa(int(e)) }
 
 // What ends by a signal has a moment to be gone.
-const killTimeout = 30 * time.Second
+const (
+	killTimeout    = 30 * time.Second
+	releaseTimeout = 5 * time.Second
+)
 
 // Root is the command with all its subcommands.
 func Root() *cobra.Command {

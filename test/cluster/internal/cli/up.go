@@ -365,12 +365,21 @@ func end(at layout.Cluster, cluster state.Cluster) error {
 	if err := cluster.First.Kill(ctx, unix.SIGKILL); err != nil {
 		return err
 	}
-	held, err := state.Locked(at.Held())
-	if err != nil {
+	if err := awaitRelease(ctx, at); err != nil {
 		return err
 	}
-	if held {
-		return fmt.Errorf("cluster %s runs, but its processes cannot be seen from here: is this inside another one (cluster exec)?", at.Name)
-	}
 	return removeCgroups(ctx, at)
+}
+
+// awaitRelease waits until no process of the cluster holds its lock. One whose start was interrupted ends by itself within a moment.
+func awaitRelease(ctx context.Context, at layout.Cluster) error {
+	for deadline := time.Now().Add(releaseTimeout); ; time.Sleep(20 * time.Millisecond) {
+		held, err := state.Locked(at.Held())
+		if err != nil || !held {
+			return err
+		}
+		if ctx.Err() != nil || time.Now().After(deadline) {
+			return fmt.Errorf("cluster %s runs, but its processes cannot be seen from here: is this inside another one (cluster exec)?", at.Name)
+		}
+	}
 }

@@ -23,6 +23,9 @@ func Init(plan Plan) error {
 	}
 	keepOwn(plan)
 	unix.Umask(0o022)
+	if err := awaitKnown(); err != nil {
+		return err
+	}
 	if err := cgroups.Join(filepath.Join(plan.At.Cgroup(), partsCgroup)); err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ package supervisor
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"syscall"
@@ -50,11 +51,24 @@ const (
 	NodeCommand      = "__node"
 )
 
-// Descriptors that are inherited: the lock that says that the cluster lives, and the listener on the host's loopback interface.
+// Descriptors that are inherited: the lock that says that the cluster lives, the listener on the host's loopback interface, and the pipe by
+// which the first process hears that its id was written down.
 const (
 	heldFD     = 3
 	listenerFD = 4
+	knownFD    = 5
 )
+
+// awaitKnown returns when the id of this process was written down. Whoever started it may be killed before that, and then nobody could
+// find it any more: it must not go on.
+func awaitKnown() error {
+	pipe := os.NewFile(knownFD, "pipe")
+	_, err := io.ReadFull(pipe, make([]byte, 1))
+	if err != nil {
+		err = fmt.Errorf("whoever began this is gone: %w", err)
+	}
+	return errors.Join(err, pipe.Close())
+}
 
 // keepOwn keeps what is inherited from the parts.
 func keepOwn(plan Plan) {
@@ -105,16 +119,23 @@ func Launch(plan Plan, listener *os.File) (*exec.Cmd, error) {
 		return nil, err
 	}
 	defer func() { _ = held.Close() }()
-	cmd.ExtraFiles = []*os.File{held}
-	if listener != nil {
-		cmd.ExtraFiles = append(cmd.ExtraFiles, listener)
+	known, say, err := os.Pipe()
+	if err != nil {
+		return nil, err
 	}
-	if err := cmd.Start(); err != nil {
+	defer func() { _ = say.Close() }()
+	cmd.ExtraFiles = []*os.File{held, listener, known} // a listener that is nil is a descriptor that is closed
+	err = cmd.Start()
+	_ = known.Close()
+	if err != nil {
 		return nil, fmt.Errorf("starting the cluster's first process: %w", err)
 	}
 	process, err := state.Identify(cmd.Process.Pid)
 	if err == nil {
 		err = state.WriteJSON(plan.At.Process(), process)
+	}
+	if err == nil {
+		_, err = say.Write([]byte{1})
 	}
 	if err != nil {
 		// Nobody could find it any more.

@@ -44,6 +44,11 @@ func Supervise(plan Plan) error {
 	defer stop()
 	keepOwn(plan)
 	unix.Umask(0o022)
+	if plan.Nodes == 0 {
+		if err := awaitKnown(); err != nil {
+			return err
+		}
+	}
 	s := &supervisor{plan: plan, began: time.Now(), died: make(chan error, 1), spaces: map[string]*namespaces.Set{}}
 	s.cluster = s.initial()
 	if err := s.update(func(*state.Cluster) {}); err != nil {
