@@ -138,6 +138,13 @@ func testExec(t *testing.T, c cluster) {
 	if _, _, status := c.run("exec", "--", "no-such-program"); status != 127 {
 		t.Errorf("exit status of what is not there: got %d, want 127", status)
 	}
+	t.Run("a proxy of the host's is not passed on", func(t *testing.T) {
+		t.Setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+		t.Setenv("http_proxy", "http://127.0.0.1:9")
+		c.on(t).exec("kubectl", "get", "nodes")
+		want(t, "proxies", c.on(t).exec("sh", "-c", "env | grep -ci _proxy= || true"), "0")
+	})
+	t.Run("it stops with its command", func(t *testing.T) { testStop(t, c.on(t)) })
 	cmd := exec.Command(c.program, "exec", "--name", c.name, "--", "sh", "-c", `trap "echo bye; exit 9" TERM; echo hello; while :; do sleep 0.05; done`)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -163,6 +170,50 @@ func testExec(t *testing.T, c cluster) {
 	var exit *exec.ExitError
 	if err := cmd.Wait(); !errors.As(err, &exit) || exit.ExitCode() != 9 {
 		t.Errorf("exit: got %v, want status 9", err)
+	}
+}
+
+// testStop stops a command as a terminal does: the shell that waits for it waits for this program.
+func testStop(t *testing.T, c cluster) {
+	cmd := exec.Command(c.program, "exec", "--name", c.name, "--", "sleep", "600")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	state := func(want string) {
+		t.Helper()
+		eventually(t, "state", func() error {
+			stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", cmd.Process.Pid))
+			if got := strings.Fields(string(stat)[strings.LastIndexByte(string(stat), ')')+1:])[0]; err != nil || !strings.Contains(want, got) {
+				return fmt.Errorf("got %s, %v, want one of %s", got, err, want)
+			}
+			return nil
+		})
+	}
+	// Before there is a command, a signal is this program's own.
+	eventually(t, "the command", func() error {
+		children, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", cmd.Process.Pid))
+		for _, file := range children {
+			if data, err := os.ReadFile(file); err == nil && len(data) > 0 {
+				return nil
+			}
+		}
+		return fmt.Errorf("not there (%v)", err)
+	})
+	for _, step := range []struct {
+		signal syscall.Signal
+		want   string
+	}{{syscall.SIGTSTP, "T"}, {syscall.SIGCONT, "SR"}} {
+		if err := cmd.Process.Signal(step.signal); err != nil {
+			t.Fatal(err)
+		}
+		state(step.want)
+	}
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); cmd.ProcessState.ExitCode() != 143 {
+		t.Errorf("after all: got %v, want exit status 143", err)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -95,13 +96,22 @@ func entering(at layout.Cluster, cluster state.Cluster, node int, dir string, ar
 	}
 	cmd := exec.Command(executable, append([]string{enterName, strconv.Itoa(pid), dir, "--"}, args...)...)
 	cmd.Dir = "/"
-	cmd.Env = append(os.Environ(),
-		"KUBECONFIG="+cluster.InnerConfig, "CLUSTER_NAME="+at.Name, "CLUSTER_INSIDE=1",
+	cmd.Env = os.Environ()
+	if !cluster.ControlPlane {
+		cmd.Env = slices.DeleteFunc(cmd.Env, isProxy)
+	}
+	cmd.Env = append(cmd.Env, "KUBECONFIG="+cluster.InnerConfig, "CLUSTER_NAME="+at.Name, "CLUSTER_INSIDE=1",
 		"PATH="+strings.Join([]string{cluster.Bin, tree.Bin(), os.Getenv("PATH"), "/usr/sbin", "/sbin"}, ":"))
 	if node != 0 {
 		cmd.Env = append(cmd.Env, "CLUSTER_NODE="+supervisor.NodeName(node))
 	}
 	return cmd, nil
+}
+
+// isProxy says whether a variable names a proxy of the host's network, which the LAN has no way to.
+func isProxy(variable string) bool {
+	name, _, _ := strings.Cut(variable, "=")
+	return slices.Contains([]string{"http_proxy", "https_proxy", "all_proxy"}, strings.ToLower(name))
 }
 
 // run starts the command in the cluster's namespaces, passes signals on, and returns its exit status as an ExitError.
@@ -139,19 +149,33 @@ func run(cmd *exec.Cmd, cluster state.Cluster) error {
 
 // passOn sends the signals that this process gets to the command. What a terminal sends, it sends to both already.
 func passOn(signals <-chan os.Signal, process *os.Process) {
-	_, err := unix.IoctlGetTermios(int(os.Stdin.Fd()), unix.TCGETS)
-	terminal := err == nil
 	for got := range signals {
 		switch got {
 		case unix.SIGCHLD, unix.SIGURG, unix.SIGPIPE:
 		case unix.SIGINT, unix.SIGQUIT, unix.SIGTSTP, unix.SIGWINCH, unix.SIGTTIN, unix.SIGTTOU, unix.SIGCONT:
-			if !terminal {
+			if !foreground() {
 				_ = process.Signal(got)
 			}
 		default:
 			_ = process.Signal(got)
 		}
+		switch got {
+		case unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU:
+			// The command has stopped, and the shell that waits for both has to see this one stop.
+			_ = unix.Kill(unix.Getpid(), unix.SIGSTOP)
+		}
 	}
+}
+
+// foreground says whether this process is in the foreground of its terminal, wherever its standard input comes from.
+func foreground() bool {
+	terminal, err := os.Open("/dev/tty")
+	if err != nil {
+		return false
+	}
+	defer func() { _ = terminal.Close() }()
+	group, err := unix.IoctlGetInt(int(terminal.Fd()), unix.TIOCGPGRP)
+	return err == nil && group == unix.Getpgrp()
 }
 
 // enterCommand runs inside the cluster's namespaces, goes on to a node's when one is asked for, and becomes the command.

@@ -83,7 +83,9 @@ func listCommand() *cobra.Command {
 				}
 				cluster, found, err := state.Read(at)
 				if err != nil {
-					return err
+					// One that is broken hides no other.
+					_, _ = fmt.Fprintf(table, "%s\tunreadable: %v\n", name, err)
+					continue
 				}
 				if found {
 					_, _ = fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%s\n", name, cluster.Phase, len(cluster.Nodes), cluster.Version, cluster.APIServer)
@@ -193,16 +195,18 @@ func logFile(at layout.Cluster, node int, part string) (string, error) {
 	}
 	var known []string
 	for _, dir := range []string{"", fmt.Sprintf("node-%d", node)} {
-		files, err := filepath.Glob(filepath.Join(at.Logs(), dir, "*.log"))
-		if err != nil {
+		files, err := os.ReadDir(filepath.Join(at.Logs(), dir))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return "", err
 		}
 		for _, file := range files {
-			name := strings.TrimSuffix(filepath.Base(file), ".log")
-			if name == part {
-				return file, nil
+			name, isLog := strings.CutSuffix(file.Name(), ".log")
+			if isLog && name == part {
+				return at.Log(dir, part), nil
 			}
-			known = append(known, name)
+			if isLog {
+				known = append(known, name)
+			}
 		}
 	}
 	if len(known) == 0 {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 
 	"golang.org/x/sys/unix"
 
@@ -34,7 +35,7 @@ func (n Node) configure() error {
 		"/etc/kubernetes/kubelet.yaml":       string(kubelet),
 		"/etc/kubernetes/masquerade.nft":     network.Masquerade(),
 		n.At.Snapshotter(n.Name):             snapshotter,
-		"/etc/profile.d/cluster.sh":          "export PATH=" + n.Bin + ":$PATH\n",
+		"/etc/profile.d/cluster.sh":          "export PATH=" + strconv.Quote(n.Bin) + ":$PATH\n",
 	})
 }
 

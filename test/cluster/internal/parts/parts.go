@@ -19,6 +19,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"syscall"
 
 	"github.com/cloudgate-dev/cloudgate/test/cluster/internal/layout"
 )
@@ -250,7 +251,13 @@ func (p part) build(ctx context.Context, store string, log io.Writer) (err error
 	args := []string{"build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w" + p.defines()}
 	args = append(args, p.flags...)
 	args = append(append(args, "-o", temp+"/"), p.packages...)
-	cmd := exec.CommandContext(ctx, "go", args...)
+	compiler := Find("go")
+	if compiler == "" {
+		return fmt.Errorf("building %s: there is no go in PATH; sudo leaves PATH out: sudo env \"PATH=$PATH\" ...", p.name)
+	}
+	cmd := exec.CommandContext(ctx, compiler, args...)
+	// Whoever builds next must not find this one still at it.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	cmd.Dir = p.dir
 	cmd.Env = append(os.Environ(), "GOWORK=off", "CGO_ENABLED=0")
 	if p.cgo {

@@ -2,7 +2,6 @@
 package program
 
 import (
-	"fmt"
 	"path/filepath"
 	"strconv"
 
@@ -147,6 +146,3 @@ func Proxy(at layout.Cluster, node string) Program {
 		"--oom-score-adj=0",
 	}}
 }
-
-// Command is the program as a line for people.
-func (p Program) Command() string { return fmt.Sprint(append([]string{p.Name}, p.Args...)) }
