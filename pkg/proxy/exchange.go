@@ -23,6 +23,7 @@ type exchange struct {
 
 	// Filled in on the way.
 	path     string        // as it was before a rewrite
+	allowed  string        // the origins that may read the answer, as the rule's CORS says; "" for none
 	prefix   string        // that the rule matched; "" when it did not match by prefix
 	route    *routeState   // of the rule that matched; nil when none did
 	backend  *backendState // nil unless forwarded
@@ -55,6 +56,7 @@ type client struct {
 	port          string // local's port
 	tls           bool
 	serverName    string // that the client asked for in its TLS handshake, lower case; "" when none
+	certificate   string // that it has proven, as X-Forwarded-Client-Cert says it; "" when none
 	trusted       bool   // its X-Forwarded-* fields are continued
 	counters      *counters
 }
@@ -120,6 +122,7 @@ const (
 	tryBroken          // no response, or none that can be passed on: 502
 	tryTimeout         // 504
 	tryClient          // the client's body failed: x.status is the status to answer, 0 that it is gone
+	tryNone            // there is no endpoint to try; transports do not say so
 )
 
 // noBody is the body of a message that has none.

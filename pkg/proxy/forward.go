@@ -57,52 +57,6 @@ func (x *exchange) hostEdit(set []h1.Field) {
 	}
 }
 
-// connect tries endpoints until one answers, and passes its answer on.
-func (x *exchange) connect(p *pool) {
-	why := tryUnsent
-	for n := 0; n < x.engine.options.MaxTries; n++ {
-		m := p.pick(&x.tried)
-		if m == nil {
-			break
-		}
-		if m.transport == nil {
-			x.answer(http.StatusInternalServerError, "the backend does not speak HTTP")
-			return
-		}
-		if n > 0 {
-			x.client.counters.retries.Add(1)
-		}
-		x.member = m
-		m.begin()
-		x.limit.begin()
-		why = m.transport.try(x)
-		if why == tryOK {
-			x.relay()
-			x.limit.end()
-			m.end()
-			return
-		}
-		x.limit.end()
-		m.end()
-		switch why {
-		case tryUnsent:
-			x.tried.add(m.endpoint)
-		case tryStale:
-			// The same endpoint is as good as another: what was stale was the connection.
-			if !x.repeatable() {
-				why, n = tryBroken, x.engine.options.MaxTries
-			}
-			x.fresh = true
-		case tryOK, tryBroken, tryTimeout, tryClient:
-			n = x.engine.options.MaxTries
-		}
-	}
-	x.failed(why)
-}
-
-// repeatable reports whether the request may be sent again after an endpoint may have got it.
-func (x *exchange) repeatable() bool { return x.req.Length == 0 && x.req.Idempotent() }
-
 // failed answers for an endpoint that did not.
 func (x *exchange) failed(why outcome) {
 	switch {
@@ -113,7 +67,7 @@ func (x *exchange) failed(why outcome) {
 		x.answer(x.status, x.reason)
 	case x.limit.expired() || why == tryTimeout:
 		x.answer(http.StatusGatewayTimeout, "the endpoint did not answer in time")
-	case why == tryUnsent && x.member == nil:
+	case why == tryNone:
 		x.answer(http.StatusServiceUnavailable, "no healthy endpoint")
 	case why == tryUnsent:
 		x.answer(http.StatusServiceUnavailable, "no endpoint could be connected to")
@@ -127,6 +81,9 @@ func (x *exchange) relay() {
 	resp := &x.resp
 	resp.Fields = x.backend.response.apply(resp.Fields)
 	resp.Fields = x.route.response.apply(resp.Fields)
+	if x.route.cors != nil {
+		x.share()
+	}
 	x.status = resp.Status
 	if resp.Status == http.StatusSwitchingProtocols {
 		x.tunnel()
