@@ -75,7 +75,7 @@ func (p *Plane) applyPools(b *balancer) {
 
 // applyOnce applies b as it is now, and reports whether a bind that failed should be tried at another address.
 func (p *Plane) applyOnce(b *balancer) (again bool) {
-	cfg := &proxy.Config{Listeners: map[string]*proxy.Listener{}, Pools: b.pools}
+	cfg := &proxy.Config{Listeners: map[string]*proxy.Listener{}, Pools: b.pools, SessionKey: []byte(b.SessionKey)}
 	binds := map[string]*bind{}
 	sites := map[string]*site{}
 	for _, s := range b.sites {
@@ -84,7 +84,7 @@ func (p *Plane) applyOnce(b *balancer) (again bool) {
 		}
 		for _, bind := range s.binds {
 			if bind.proxy == nil {
-				bind.proxy = &proxy.Listener{Protocol: compileProtocol(s.listener.Protocol), Address: bind.at, Servers: s.servers}
+				bind.proxy = &proxy.Listener{Protocol: compileProtocol(s.listener.Protocol), Address: bind.at, Servers: s.servers, Clients: s.clients}
 			}
 			bind.failure = ""
 			cfg.Listeners[bind.name] = bind.proxy

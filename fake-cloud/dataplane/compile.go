@@ -51,7 +51,46 @@ func compilePool(p *world.Pool) *proxy.Pool {
 			HealthyThreshold: h.HealthyThreshold, UnhealthyThreshold: h.UnhealthyThreshold,
 		}
 	}
+	out.Session = compileSession(p.Session)
+	if r := p.RetryBudget; r != nil {
+		out.Budget = &proxy.RetryBudget{
+			Percent: r.Percent, Interval: time.Duration(r.Interval), MinCount: r.MinCount, MinInterval: time.Duration(r.MinInterval),
+		}
+	}
+	if l := p.Limits; l != nil {
+		out.Limits = proxy.Limits{Connections: l.Connections, Requests: l.Requests, Drain: time.Duration(l.Drain)}
+	}
 	return out
+}
+
+func compileSession(s *world.Session) *proxy.Session {
+	if s == nil {
+		return nil
+	}
+	return &proxy.Session{
+		Header: s.Type == world.SessionHeader, Name: s.Name, Lifetime: time.Duration(s.Lifetime), Permanent: s.Permanent, Path: s.Path,
+	}
+}
+
+// compileClients returns before, which is parsed already, where it says the same.
+func compileClients(c *world.ClientValidation, before *proxy.ClientValidation) *proxy.ClientValidation {
+	if c == nil {
+		return nil
+	}
+	if before != nil && string(before.CAs) == c.CAPEM && before.InsecureFallback == c.InsecureFallback {
+		return before
+	}
+	return &proxy.ClientValidation{CAs: []byte(c.CAPEM), InsecureFallback: c.InsecureFallback}
+}
+
+func compileCORS(c *world.CORS) *proxy.CORS {
+	if c == nil {
+		return nil
+	}
+	return &proxy.CORS{
+		AllowOrigins: c.AllowOrigins, AllowMethods: c.AllowMethods, AllowHeaders: c.AllowHeaders, ExposeHeaders: c.ExposeHeaders,
+		AllowCredentials: c.AllowCredentials, MaxAge: time.Duration(c.MaxAge),
+	}
 }
 
 func compileMembers(members []world.Member) []proxy.Endpoint {
@@ -135,6 +174,13 @@ func compileForward(f *world.Forward) *proxy.Forward {
 		RequestHeaders: compileEdit(f.RequestHeaders), ResponseHeaders: compileEdit(f.ResponseHeaders),
 		RewriteHost: f.RewriteHost, RewritePath: compilePathEdit(f.RewritePath),
 		RequestTimeout: time.Duration(f.RequestTimeout), BackendTimeout: time.Duration(f.BackendTimeout),
+		Session: compileSession(f.Session),
+	}
+	for _, m := range f.Mirrors {
+		out.Mirrors = append(out.Mirrors, proxy.Mirror(m))
+	}
+	if r := f.Retry; r != nil {
+		out.Retry = &proxy.Retry{Codes: r.Codes, Attempts: r.Attempts, Backoff: time.Duration(r.Backoff)}
 	}
 	for _, b := range f.Backends {
 		out.Backends = append(out.Backends, proxy.Backend{

@@ -14,6 +14,7 @@ type site struct {
 	id, balancer string
 	listener     *world.Listener // what is served; nil until it may be
 	servers      []proxy.Server
+	clients      *proxy.ClientValidation
 	tables       map[string]*proxy.Table // by server; those of servers that are not there are kept
 	placed       map[string]placement    // by rule
 	edits        map[string]*route.Edit[*proxy.Rule]
@@ -49,7 +50,7 @@ func (s *site) edit(server string) *route.Edit[*proxy.Rule] {
 func (s *site) place(r *world.Rule) error {
 	s.displace(r.ID)
 	e := s.edit(r.Server)
-	value := &proxy.Rule{Name: r.Name, Action: compileAction(&r.Action)}
+	value := &proxy.Rule{Name: r.Name, CORS: compileCORS(r.CORS), Action: compileAction(&r.Action)}
 	var failed error
 	for i := range r.Matches {
 		err := e.Put(route.Route[*proxy.Rule]{ID: routeID(r.ID, i), Rank: rank(r, i), Match: compileMatch(&r.Matches[i]), Value: value})
@@ -57,7 +58,7 @@ func (s *site) place(r *world.Rule) error {
 			failed = fmt.Errorf("match %d of rule %s: %w", i, r.ID, err)
 		}
 	}
-	s.placed[r.ID] = placement{server: r.Server, revision: r.Revision, matches: len(r.Matches), pools: poolsOf(r)}
+	s.placed[r.ID] = placement{server: r.Server, revision: r.Revision, matches: len(r.Matches), pools: r.Pools()}
 	return failed
 }
 
@@ -81,19 +82,6 @@ func routeID(rule string, match int) string {
 	return fmt.Sprintf("%s/%d", rule, match)
 }
 
-func poolsOf(r *world.Rule) []string {
-	if r.Action.Forward == nil {
-		return nil
-	}
-	var ids []string
-	for _, b := range r.Action.Forward.Backends {
-		if b.Pool != "" {
-			ids = append(ids, b.Pool)
-		}
-	}
-	return ids
-}
-
 // commit makes servers from the listener and the tables, if anything of that changed, and reports whether it did.
 func (s *site) commit(certificate func(id string) *proxy.Certificate) bool {
 	for name, e := range s.edits {
@@ -105,6 +93,7 @@ func (s *site) commit(certificate func(id string) *proxy.Certificate) bool {
 		return false
 	}
 	s.stale = false
+	s.clients = compileClients(s.listener.Clients, s.clients)
 	s.servers = make([]proxy.Server, 0, len(s.listener.Servers))
 	for i, server := range s.listener.Servers {
 		out := proxy.Server{

@@ -107,7 +107,7 @@ func (p *Plane) syncRule(id string) {
 		return
 	}
 	b := p.balancers[s.balancer]
-	p.hold(b, poolsOf(&r))
+	p.hold(b, r.Pools())
 	p.release(b, old.pools)
 	if err := s.place(&r); err != nil {
 		p.cfg.Log.Error("rule cannot be served", "error", err) // CheckRule has let it pass, so this is a defect of ours
@@ -153,7 +153,7 @@ func (p *Plane) syncPool(id string) {
 	next := served{revision: pool.Revision}
 	switch {
 	case waits(&pool.Meta):
-		next = served{proxy: compilePool(&pool)}
+		next = served{proxy: p.compilePool(&pool)}
 		next.proxy.Endpoints = nil // it has none that may be used
 	case pool.State == world.Updating && ok:
 		// Members change at once, all else when the update is done.
@@ -166,7 +166,7 @@ func (p *Plane) syncPool(id string) {
 	case ok && old.revision == pool.Revision:
 		return
 	default:
-		next.proxy = compilePool(&pool)
+		next.proxy = p.compilePool(&pool)
 	}
 	p.pools[id] = next
 	for b := range p.users[id] {
@@ -179,6 +179,15 @@ func (p *Plane) syncCertificate(id string) {
 	if _, err := p.world.Certificate(id); err != nil {
 		delete(p.certs, id)
 	}
+}
+
+// compilePool returns a pool with the certificate that is shown to its members.
+func (p *Plane) compilePool(pool *world.Pool) *proxy.Pool {
+	out := compilePool(pool)
+	if out.TLS != nil && pool.TLS.Certificate != "" {
+		out.TLS.Client = p.certificate(pool.TLS.Certificate)
+	}
+	return out
 }
 
 // certificate returns a certificate, always the same for the same id, or nil when there is none.

@@ -143,6 +143,9 @@ func (c *checker) listener(w listenerInput) {
 	c.naming(w.naming)
 	c.within("port", w.Port, 1, 65535)
 	c.oneOf("protocol", string(w.Protocol), "HTTP", "HTTPS", "TLS", "TCP", "UDP")
+	if w.Clients != nil {
+		c.clients(*w.Clients, w.Protocol)
+	}
 	if !c.atMost("servers", len(w.Servers), maxServers) {
 		return
 	}
@@ -187,8 +190,22 @@ func (c *checker) serverTLS(field string, p world.Protocol, s world.Server) {
 	c.atMost(field+".certificates", len(s.Certificates), maxCertificates)
 }
 
+func (c *checker) clients(v world.ClientValidation, p world.Protocol) {
+	if p != world.HTTPS && p != world.TLS {
+		c.say("clients", "a %s listener cannot ask for certificates", p)
+	}
+	switch {
+	case v.CAPEM == "":
+		c.say("clients.caPEM", "give certificates to trust")
+	case len(v.CAPEM) > maxCAPEM:
+		c.say("clients.caPEM", "it is longer than %d bytes", maxCAPEM)
+	default:
+		c.certificates("clients.caPEM", v.CAPEM)
+	}
+}
+
 func (w listenerInput) spec() world.ListenerSpec {
-	return world.ListenerSpec{Port: uint16(w.Port), Protocol: w.Protocol, Servers: w.Servers}
+	return world.ListenerSpec{Port: uint16(w.Port), Protocol: w.Protocol, Servers: w.Servers, Clients: w.Clients}
 }
 
 func (c *checker) pool(w poolInput) {
@@ -203,13 +220,24 @@ func (c *checker) pool(w poolInput) {
 	if w.HealthCheck != nil {
 		c.healthCheck(*w.HealthCheck, w.Protocol)
 	}
+	if w.Session != nil {
+		c.session("session", *w.Session)
+	}
+	if w.RetryBudget != nil {
+		c.retryBudget(*w.RetryBudget)
+	}
+	if w.Limits != nil {
+		c.span("limits.drain", w.Limits.Drain, time.Millisecond, maxTimeout)
+	}
 	if c.atMost("members", len(w.Members), maxMembersPerCall) {
 		c.members("members", w.Members)
 	}
 }
 
 func (w poolInput) spec() world.PoolSpec {
-	spec := world.PoolSpec{Protocol: w.Protocol, Algorithm: w.Algorithm, TLS: w.TLS}
+	spec := world.PoolSpec{
+		Protocol: w.Protocol, Algorithm: w.Algorithm, TLS: w.TLS, Session: w.Session, RetryBudget: w.RetryBudget, Limits: w.Limits,
+	}
 	if spec.Algorithm == "" {
 		spec.Algorithm = world.RoundRobin
 	}

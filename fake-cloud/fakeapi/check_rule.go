@@ -36,6 +36,9 @@ func (c *checker) rule(w ruleInput) {
 			c.match(at("matches", i), m)
 		}
 	}
+	if w.CORS != nil {
+		c.cors(*w.CORS)
+	}
 	c.action(w.Action)
 }
 
@@ -136,6 +139,17 @@ func (c *checker) forward(f world.Forward) {
 	c.pathEdit(here+".rewritePath", f.RewritePath)
 	c.span(here+".requestTimeout", f.RequestTimeout, time.Millisecond, maxTimeout)
 	c.span(here+".backendTimeout", f.BackendTimeout, time.Millisecond, maxTimeout)
+	if c.atMost(here+".mirrors", len(f.Mirrors), maxMirrors) {
+		for i, m := range f.Mirrors {
+			c.mirror(at(here+".mirrors", i), m)
+		}
+	}
+	if f.Retry != nil {
+		c.retry(here+".retry", *f.Retry)
+	}
+	if f.Session != nil {
+		c.session(here+".session", *f.Session)
+	}
 }
 
 func (c *checker) backends(field string, backends []world.Backend) {

@@ -63,7 +63,7 @@ func (a *API) listeners() resource[listenerInput, world.Listener] {
 			return a.world.UpdateListener(id, revision, w.world(), w.spec())
 		},
 		input: func(v world.Listener) listenerInput {
-			return listenerInput{naming: namingOf(v.Meta), Port: int(v.Port), Protocol: v.Protocol, Servers: v.Servers}
+			return listenerInput{naming: namingOf(v.Meta), Port: int(v.Port), Protocol: v.Protocol, Servers: v.Servers, Clients: v.Clients}
 		},
 		meta:  func(v world.Listener) world.Meta { return v.Meta },
 		check: (*checker).listener,
@@ -108,7 +108,10 @@ func (a *API) pools() resource[poolInput, world.Pool] {
 			return a.world.UpdatePool(id, revision, w.world(), w.spec())
 		},
 		input: func(v world.Pool) poolInput {
-			return poolInput{naming: namingOf(v.Meta), Protocol: v.Protocol, Algorithm: v.Algorithm, TLS: v.TLS, HealthCheck: v.HealthCheck}
+			return poolInput{
+				naming: namingOf(v.Meta), Protocol: v.Protocol, Algorithm: v.Algorithm, TLS: v.TLS, HealthCheck: v.HealthCheck,
+				Session: v.Session, RetryBudget: v.RetryBudget, Limits: v.Limits,
+			}
 		},
 		meta:  func(v world.Pool) world.Meta { return v.Meta },
 		check: (*checker).pool,

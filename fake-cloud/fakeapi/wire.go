@@ -29,9 +29,10 @@ type loadBalancerInput struct {
 
 type listenerInput struct {
 	naming
-	Port     int            `json:"port"`
-	Protocol world.Protocol `json:"protocol"`
-	Servers  []world.Server `json:"servers,omitempty"`
+	Port     int                     `json:"port"`
+	Protocol world.Protocol          `json:"protocol"`
+	Servers  []world.Server          `json:"servers,omitempty"`
+	Clients  *world.ClientValidation `json:"clients,omitempty"`
 }
 
 type ruleInput struct {
@@ -45,6 +46,9 @@ type poolInput struct {
 	Algorithm   world.Algorithm    `json:"algorithm,omitempty"`
 	TLS         *world.PoolTLS     `json:"tls,omitempty"`
 	HealthCheck *world.HealthCheck `json:"healthCheck,omitempty"`
+	Session     *world.Session     `json:"session,omitempty"`
+	RetryBudget *world.RetryBudget `json:"retryBudget,omitempty"`
+	Limits      *world.Limits      `json:"limits,omitempty"`
 	Members     []memberInput      `json:"members,omitempty"`
 }
 
@@ -93,12 +97,13 @@ type loadBalancer struct {
 
 type listener struct {
 	meta
-	LoadBalancer string         `json:"loadBalancer"`
-	Port         uint16         `json:"port"`
-	Protocol     world.Protocol `json:"protocol"`
-	Servers      []world.Server `json:"servers"`
-	Endpoint     string         `json:"endpoint,omitempty"`
-	Endpoints    []string       `json:"endpoints,omitempty"`
+	LoadBalancer string                  `json:"loadBalancer"`
+	Port         uint16                  `json:"port"`
+	Protocol     world.Protocol          `json:"protocol"`
+	Servers      []world.Server          `json:"servers"`
+	Clients      *world.ClientValidation `json:"clients,omitempty"`
+	Endpoint     string                  `json:"endpoint,omitempty"`
+	Endpoints    []string                `json:"endpoints,omitempty"`
 }
 
 type rule struct {
@@ -114,6 +119,9 @@ type pool struct {
 	Algorithm   world.Algorithm    `json:"algorithm"`
 	TLS         *world.PoolTLS     `json:"tls,omitempty"`
 	HealthCheck *world.HealthCheck `json:"healthCheck,omitempty"`
+	Session     *world.Session     `json:"session,omitempty"`
+	RetryBudget *world.RetryBudget `json:"retryBudget,omitempty"`
+	Limits      *world.Limits      `json:"limits,omitempty"`
 	Members     []world.Member     `json:"members"`
 }
 
@@ -158,7 +166,7 @@ func (a *API) show(resource any) any {
 	case world.Pool:
 		return pool{
 			meta: showMeta(r.Meta), Protocol: r.Protocol, Algorithm: r.Algorithm, TLS: r.TLS, HealthCheck: r.HealthCheck,
-			Members: orEmpty(r.Members),
+			Session: r.Session, RetryBudget: r.RetryBudget, Limits: r.Limits, Members: orEmpty(r.Members),
 		}
 	case world.Certificate:
 		return certificate{
@@ -171,6 +179,7 @@ func (a *API) show(resource any) any {
 func showListener(r world.Listener) listener {
 	shown := listener{
 		meta: showMeta(r.Meta), LoadBalancer: r.LoadBalancer, Port: r.Port, Protocol: r.Protocol, Servers: orEmpty(r.Servers),
+		Clients: r.Clients,
 	}
 	for _, e := range r.Endpoints {
 		shown.Endpoints = append(shown.Endpoints, e.Bound.String())

@@ -59,7 +59,7 @@ func (w *World) UpdateCertificate(id string, revision uint64, n Naming) (Certifi
 	return next, err
 }
 
-// DeleteCertificate begins to delete a certificate that no listener names, and returns it as it then is.
+// DeleteCertificate begins to delete a certificate that no listener and no pool names, and returns it as it then is.
 func (w *World) DeleteCertificate(id string, revision uint64) (Certificate, error) {
 	return drop[Certificate](w, KindCertificate, id, revision)
 }

@@ -35,7 +35,7 @@ func (w *World) CreateListener(loadBalancer string, n Naming, spec ListenerSpec)
 		if other, ok := w.state.ports[portKey{loadBalancer, spec.Port, spec.Protocol.family()}]; ok {
 			return failf(Conflict, "port %d/%s of load balancer %s is taken by listener %s", spec.Port, spec.Protocol.family(), loadBalancer, other)
 		}
-		if err := w.usableCertificates(&spec, nil); err != nil {
+		if err := w.usableCertificates(spec.certificates(), nil); err != nil {
 			return err
 		}
 		made = Listener{Meta: w.newMeta(KindListener, n), ListenerSpec: spec, LoadBalancer: loadBalancer}
@@ -45,13 +45,9 @@ func (w *World) CreateListener(loadBalancer string, n Naming, spec ListenerSpec)
 	return made, err
 }
 
-// usableCertificates checks the certificates that spec names and old did not. The lock is held.
-func (w *World) usableCertificates(spec, old *ListenerSpec) error {
-	var known []string
-	if old != nil {
-		known = old.certificates()
-	}
-	for _, id := range spec.certificates() {
+// usableCertificates checks the certificates that are named and were not known before. The lock is held.
+func (w *World) usableCertificates(named, known []string) error {
+	for _, id := range named {
 		if slices.Contains(known, id) {
 			continue
 		}
@@ -80,7 +76,7 @@ func (w *World) UpdateListener(id string, revision uint64, n Naming, spec Listen
 		if err := w.nameFree(KindListener, old.LoadBalancer, n.Name, id); err != nil {
 			return err
 		}
-		if err := w.usableCertificates(&spec, &old.ListenerSpec); err != nil {
+		if err := w.usableCertificates(spec.certificates(), old.certificates()); err != nil {
 			return err
 		}
 		next = *old

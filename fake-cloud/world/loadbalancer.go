@@ -1,6 +1,7 @@
 package world
 
 import (
+	"crypto/rand"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -37,7 +38,7 @@ func (w *World) CreateLoadBalancer(n Naming, spec LoadBalancerSpec) (LoadBalance
 		if err != nil {
 			return err
 		}
-		made = LoadBalancer{Meta: w.newMeta(KindLoadBalancer, n), LoadBalancerSpec: spec, IPs: ips}
+		made = LoadBalancer{Meta: w.newMeta(KindLoadBalancer, n), LoadBalancerSpec: spec, IPs: ips, SessionKey: Secret(rand.Text())}
 		w.put(&made)
 		return nil
 	})

@@ -18,6 +18,9 @@ func (w *World) CreatePool(n Naming, spec PoolSpec, members []Member) (Pool, err
 		if err := room(len(w.state.tables[KindPool].rows), w.quotas.Pools, "pools"); err != nil {
 			return err
 		}
+		if err := w.usableCertificates(spec.certificates(), nil); err != nil {
+			return err
+		}
 		merged, err := w.edit(nil, members, nil)
 		if err != nil {
 			return err
@@ -44,6 +47,9 @@ func (w *World) UpdatePool(id string, revision uint64, n Naming, spec PoolSpec) 
 			return failf(InvalidArgument, "the protocol of a pool cannot be changed: make another pool")
 		}
 		if err := w.nameFree(KindPool, "", n.Name, id); err != nil {
+			return err
+		}
+		if err := w.usableCertificates(spec.certificates(), old.certificates()); err != nil {
 			return err
 		}
 		next = *old

@@ -1,5 +1,7 @@
 package world
 
+import "slices"
+
 // Rule is a set of matches and what happens to a request that meets one of them.
 type Rule struct {
 	Meta
@@ -13,7 +15,18 @@ type Rule struct {
 type RuleSpec struct {
 	Server  string  `json:"server"` // a name in Listener.Servers
 	Matches []Match `json:"matches"`
+	CORS    *CORS   `json:"cors,omitempty"`
 	Action  Action  `json:"action"`
+}
+
+// CORS says which pages of other origins may ask for what, and read the answers.
+type CORS struct {
+	AllowOrigins     []string `json:"allowOrigins,omitempty"` // *, or SCHEME://HOST[:PORT] where a * in HOST stands for anything to its left
+	AllowMethods     []string `json:"allowMethods,omitempty"`
+	AllowHeaders     []string `json:"allowHeaders,omitempty"`
+	ExposeHeaders    []string `json:"exposeHeaders,omitempty"`
+	AllowCredentials bool     `json:"allowCredentials,omitempty"`
+	MaxAge           Duration `json:"maxAge,omitzero"`
 }
 
 // Match is one alternative. Of all matches of a server's rules that a request meets, the one with the lowest Rank, byte by
@@ -73,6 +86,23 @@ type Forward struct {
 	RewritePath     *PathEdit   `json:"rewritePath,omitempty"`
 	RequestTimeout  Duration    `json:"requestTimeout,omitzero"`
 	BackendTimeout  Duration    `json:"backendTimeout,omitzero"`
+	Mirrors         []Mirror    `json:"mirrors,omitempty"`
+	Retry           *Retry      `json:"retry,omitempty"`
+	Session         *Session    `json:"session,omitempty"` // in place of the pools' own
+}
+
+// Mirror sends numerator of denominator requests to a pool as well.
+type Mirror struct {
+	Pool        string `json:"pool"`
+	Numerator   uint32 `json:"numerator"`
+	Denominator uint32 `json:"denominator"`
+}
+
+// Retry says when a request is sent again.
+type Retry struct {
+	Codes    []int    `json:"codes,omitempty"`
+	Attempts int      `json:"attempts"` // after the first
+	Backoff  Duration `json:"backoff,omitzero"`
 }
 
 // Backend is one share of a Forward: a pool, or a status to answer with.
@@ -127,18 +157,22 @@ const (
 	PathEditPrefix PathEditType = "Prefix"
 )
 
-// pools returns the ids of the pools that the rule names, each once, in order.
-func (s *RuleSpec) pools() []string {
+// Pools returns the ids of the pools that the rule names, each once, in order.
+func (s *RuleSpec) Pools() []string {
 	if s.Action.Forward == nil {
 		return nil
 	}
 	var ids []string
-	seen := map[string]bool{}
-	for _, b := range s.Action.Forward.Backends {
-		if b.Pool != "" && !seen[b.Pool] {
-			seen[b.Pool] = true
-			ids = append(ids, b.Pool)
+	name := func(id string) {
+		if id != "" && !slices.Contains(ids, id) {
+			ids = append(ids, id)
 		}
+	}
+	for _, b := range s.Action.Forward.Backends {
+		name(b.Pool)
+	}
+	for _, m := range s.Action.Forward.Mirrors {
+		name(m.Pool)
 	}
 	return ids
 }

@@ -38,7 +38,7 @@ func (w *World) fits(spec, old *RuleSpec, in *Listener) error {
 	if err := spec.fits(in.Protocol); err != nil {
 		return err
 	}
-	for _, id := range spec.pools() {
+	for _, id := range spec.Pools() {
 		if err := w.state.usableRef(KindPool, id); err != nil {
 			return err
 		}

@@ -10,7 +10,7 @@ import (
 type state struct {
 	tables    map[Kind]*table
 	addresses *addresses
-	users     map[string]map[string]struct{} // pool or certificate id: ids of the rules or listeners that name it
+	users     map[string]map[string]struct{} // pool or certificate id: ids of the rules, listeners or pools that name it
 	ports     map[portKey]string             // listener id
 	seq       uint64                         // the last one given out
 }
@@ -51,8 +51,10 @@ func (s *state) index(r record) {
 	case *Listener:
 		s.ports[portKey{r.LoadBalancer, r.Port, r.Protocol.family()}] = id
 		s.use(id, r.certificates())
+	case *Pool:
+		s.use(id, r.certificates())
 	case *Rule:
-		s.use(id, r.pools())
+		s.use(id, r.Pools())
 	}
 }
 
@@ -64,8 +66,10 @@ func (s *state) unindex(r record) {
 	case *Listener:
 		delete(s.ports, portKey{r.LoadBalancer, r.Port, r.Protocol.family()})
 		s.unuse(id, r.certificates())
+	case *Pool:
+		s.unuse(id, r.certificates())
 	case *Rule:
-		s.unuse(id, r.pools())
+		s.unuse(id, r.Pools())
 	}
 }
 
@@ -155,11 +159,13 @@ func (s *state) checkRefs(r record) error {
 			return err
 		}
 		return missing(KindCertificate, r.certificates()...)
+	case *Pool:
+		return missing(KindCertificate, r.certificates()...)
 	case *Rule:
 		if err := missing(KindListener, r.Listener); err != nil {
 			return err
 		}
-		return missing(KindPool, r.pools()...)
+		return missing(KindPool, r.Pools()...)
 	default:
 		return nil
 	}

@@ -118,7 +118,8 @@ func (m *Meta) meta() *Meta { return m }
 type LoadBalancer struct {
 	Meta
 	LoadBalancerSpec
-	IPs []netip.Addr
+	IPs        []netip.Addr
+	SessionKey Secret `json:",omitempty"` // signs what clients show of their sessions
 }
 
 // LoadBalancerSpec is what a client says of a load balancer.
@@ -147,7 +148,14 @@ type Listener struct {
 type ListenerSpec struct {
 	Port     uint16
 	Protocol Protocol
-	Servers  []Server `json:",omitempty"`
+	Servers  []Server          `json:",omitempty"`
+	Clients  *ClientValidation `json:",omitempty"` // nil asks clients for no certificate
+}
+
+// ClientValidation is how clients prove who they are. The JSON names are those of the native API.
+type ClientValidation struct {
+	CAPEM            string `json:"caPEM"`
+	InsecureFallback bool   `json:"insecureFallback,omitempty"` // who does not is served all the same
 }
 
 // Protocol is what a listener speaks.
@@ -205,6 +213,49 @@ type PoolSpec struct {
 	Algorithm   Algorithm
 	TLS         *PoolTLS     `json:",omitempty"`
 	HealthCheck *HealthCheck `json:",omitempty"`
+	Session     *Session     `json:",omitempty"` // of rules that have none of their own
+	RetryBudget *RetryBudget `json:",omitempty"`
+	Limits      *Limits      `json:",omitempty"`
+}
+
+// Session keeps a client at one member. The JSON names are those of the native API.
+type Session struct {
+	Type      SessionType `json:"type"`
+	Name      string      `json:"name"`
+	Lifetime  Duration    `json:"lifetime,omitzero"` // 0 is without end
+	Permanent bool        `json:"permanent,omitempty"`
+	Path      string      `json:"path,omitempty"`
+}
+
+// SessionType is how a client shows its session.
+type SessionType string
+
+const (
+	SessionCookie SessionType = "Cookie"
+	SessionHeader SessionType = "Header"
+)
+
+// RetryBudget bounds the retries at a pool. The JSON names are those of the native API.
+type RetryBudget struct {
+	Percent     int      `json:"percent"`
+	Interval    Duration `json:"interval"`
+	MinCount    int      `json:"minCount,omitempty"`
+	MinInterval Duration `json:"minInterval,omitzero"`
+}
+
+// Limits bound what each member of a pool gets. Zero is no limit. The JSON names are those of the native API.
+type Limits struct {
+	Connections uint32   `json:"connections,omitempty"`
+	Requests    uint32   `json:"requests,omitempty"`
+	Drain       Duration `json:"drain,omitzero"`
+}
+
+// certificates returns the id of the certificate that the load balancer shows to the pool's members, if it has one.
+func (s *PoolSpec) certificates() []string {
+	if s.TLS == nil || s.TLS.Certificate == "" {
+		return nil
+	}
+	return []string{s.TLS.Certificate}
 }
 
 // PoolProtocol is what the members of a pool speak.
@@ -232,6 +283,8 @@ type PoolTLS struct {
 	System     bool     `json:"system,omitempty"`
 	DNSNames   []string `json:"dnsNames,omitempty"`
 	URIs       []string `json:"uris,omitempty"`
+	// Certificate is the id of the one that the load balancer shows to members that ask for one.
+	Certificate string `json:"certificate,omitempty"`
 }
 
 // HealthCheck is an active check of each member. The JSON names are those of the native API.

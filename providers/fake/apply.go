@@ -231,7 +231,7 @@ func (a *applier) read(op string, want graph.Node, answer json.RawMessage) (grap
 	case KindRule:
 		n, err = decode(answer, func(r ruleAnswer) graph.Node { return r.observed(known) })
 	case KindPool:
-		n, err = decode(answer, func(r poolAnswer) graph.Node { return r.observed() })
+		n, err = decode(answer, func(r poolAnswer) graph.Node { return r.observed(known) })
 	case KindCertificate:
 		n, err = decode(answer, func(r certificateAnswer) graph.Node { return r.observed() })
 	default:

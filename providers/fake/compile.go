@@ -21,15 +21,17 @@ func Compile(want *ir.LoadBalancer) (graph.Graph, error) {
 		return graph.Graph{}, nil
 	}
 	c := &compiler{marks: newMarks(want), graph: make(graph.Graph)}
+	certificates := make(map[string]graph.ID, len(want.Certificates))
 	for _, crt := range want.Certificates {
 		c.certificate(crt)
+		certificates[crt.Name] = certificateID(crt)
 	}
 	for _, pool := range want.Pools {
-		if err := c.pool(pool); err != nil {
+		if err := c.pool(pool, certificates); err != nil {
 			return nil, err
 		}
 	}
-	if err := c.loadBalancer(want); err != nil {
+	if err := c.loadBalancer(want, certificates); err != nil {
 		return nil, err
 	}
 	if err := c.graph.Check(); err != nil {
@@ -60,7 +62,7 @@ func certificateID(crt ir.Certificate) graph.ID {
 
 func poolID(name string) graph.ID { return graph.ID{Kind: KindPool, Name: name} }
 
-func (c *compiler) pool(pool ir.Pool) error {
+func (c *compiler) pool(pool ir.Pool, certificates map[string]graph.ID) error {
 	protocol, err := poolProtocol(pool.Protocol)
 	if err != nil {
 		return fmt.Errorf("pool %s: %w", pool.Name, err)
@@ -70,7 +72,11 @@ func (c *compiler) pool(pool ir.Pool) error {
 		Protocol:    protocol,
 		Algorithm:   algorithm(pool.Algorithm),
 		HealthCheck: healthCheck(pool.Health),
+		Session:     session(pool.Session),
+		RetryBudget: retryBudget(pool.Budget),
+		Limits:      limits(pool.Limits),
 	}
+	node := graph.Node{ID: poolID(pool.Name), Spec: spec}
 	if t := pool.TLS; t != nil {
 		spec.TLS = &PoolTLS{ServerName: t.ServerName, CAPEM: string(t.CAs), System: t.System}
 		for _, san := range t.SANs {
@@ -81,12 +87,19 @@ func (c *compiler) pool(pool ir.Pool) error {
 				spec.TLS.URIs = append(spec.TLS.URIs, san.URI)
 			}
 		}
+		if t.Client != "" {
+			crt, ok := certificates[t.Client]
+			if !ok {
+				return fmt.Errorf("pool %s: no certificate %s", pool.Name, t.Client)
+			}
+			spec.TLS.Certificate, node.Refs = crt.Name, []graph.ID{crt}
+		}
 	}
 	for _, t := range pool.Targets {
 		spec.Members = append(spec.Members, Member{Address: t.Address, Port: t.Port, Weight: t.Weight, Draining: t.Draining})
 	}
 	spec.Members = canonicalMembers(spec.Members)
-	c.add(graph.Node{ID: poolID(pool.Name), Spec: spec})
+	c.add(node)
 	return nil
 }
 
@@ -129,7 +142,7 @@ func healthCheck(h *ir.HealthCheck) *HealthCheck {
 }
 
 // loadBalancer adds the load balancer and what is in it. There is one, and all of it but its name can change in place.
-func (c *compiler) loadBalancer(want *ir.LoadBalancer) error {
+func (c *compiler) loadBalancer(want *ir.LoadBalancer, certificates map[string]graph.ID) error {
 	spec := &LoadBalancer{Scheme: "internet"}
 	if want.Reach == ir.ReachPrivate {
 		spec.Scheme = "private"
@@ -143,10 +156,6 @@ func (c *compiler) loadBalancer(want *ir.LoadBalancer) error {
 	id := graph.ID{Kind: KindLoadBalancer, Name: want.Owner.Namespace + "/" + want.Owner.Name}
 	spec.Marked = c.marks.mark(id.Name, true, ir.Source{Kind: "Gateway", Namespace: want.Owner.Namespace, Name: want.Owner.Name})
 	c.add(graph.Node{ID: id, Spec: spec})
-	certificates := make(map[string]graph.ID, len(want.Certificates))
-	for _, crt := range want.Certificates {
-		certificates[crt.Name] = certificateID(crt)
-	}
 	for _, l := range want.Listeners {
 		if err := c.listener(l, id, certificates); err != nil {
 			return err
@@ -161,7 +170,7 @@ func (c *compiler) listener(l ir.Listener, lb graph.ID, certificates map[string]
 		return fmt.Errorf("listener on port %d: %w", l.Port, err)
 	}
 	id := graph.ID{Kind: KindListener, Name: fmt.Sprintf("%s-%d", strings.ToLower(protocol), l.Port)}
-	spec := &Listener{Port: l.Port, Protocol: protocol}
+	spec := &Listener{Port: l.Port, Protocol: protocol, Clients: clientValidation(l.Clients)}
 	// Another protocol on the same port is another listener, and a port belongs to one.
 	node := graph.Node{ID: id, Spec: spec, Within: lb, Holds: []string{fmt.Sprintf("port %d/%s", l.Port, family)}}
 	for _, s := range l.Servers {
@@ -234,7 +243,7 @@ func tlsMode(m ir.TLSMode) string {
 func (c *compiler) rules(listener graph.ID, s ir.Server) error {
 	type group struct {
 		source ir.Source
-		action string
+		does   string
 	}
 	groups := make(map[group]*groupedRule)
 	var order []*groupedRule
@@ -243,7 +252,8 @@ func (c *compiler) rules(listener graph.ID, s ir.Server) error {
 		if action == (Action{}) {
 			return fmt.Errorf("rule %s has no action", r.Rank)
 		}
-		key, err := json.Marshal(action)
+		g := &groupedRule{source: r.Source, refs: refs, spec: &Rule{Server: s.Name, CORS: cors(r.CORS), Action: action}}
+		key, err := json.Marshal(g.spec)
 		if err != nil {
 			return fmt.Errorf("rule %s: %w", r.Rank, err)
 		}
@@ -251,9 +261,9 @@ func (c *compiler) rules(listener graph.ID, s ir.Server) error {
 		if err != nil {
 			return err
 		}
-		g := groups[group{r.Source, string(key)}]
-		if g == nil {
-			g = &groupedRule{source: r.Source, refs: refs, spec: &Rule{Server: s.Name, Action: action}}
+		if known := groups[group{r.Source, string(key)}]; known != nil {
+			g = known
+		} else {
 			groups[group{r.Source, string(key)}] = g
 			order = append(order, g)
 		}

@@ -78,6 +78,7 @@ func forward(f *ir.Forward) (Action, []graph.ID) {
 	if f.Rewrite != nil {
 		out.RewriteHost, out.RewritePath = f.Rewrite.Hostname, pathEdit(f.Rewrite.Path)
 	}
+	out.Retry, out.Session = retry(f.Retry), session(f.Session)
 	var refs []graph.ID
 	for _, b := range f.Backends {
 		out.Backends = append(out.Backends, Backend{
@@ -90,6 +91,10 @@ func forward(f *ir.Forward) (Action, []graph.ID) {
 		if b.Pool != "" {
 			refs = appendOnce(refs, poolID(b.Pool))
 		}
+	}
+	for _, m := range f.Mirrors {
+		out.Mirrors = append(out.Mirrors, Mirror(m))
+		refs = appendOnce(refs, poolID(m.Pool))
 	}
 	return Action{Forward: out}, refs
 }

@@ -64,7 +64,7 @@ func (a *applier) encode(spec graph.Spec, external func(graph.ID) (string, error
 	case *Rule:
 		wire, err = s.wire(external)
 	case *Pool:
-		wire = s.config()
+		wire, err = s.wire(external)
 	case *Certificate:
 		wire = s.content()
 	default:
@@ -118,8 +118,31 @@ func (w *Rule) wire(external func(graph.ID) (string, error)) (*Rule, error) {
 		}
 		f.Backends[i].Pool = id
 	}
+	f.Mirrors = slices.Clone(f.Mirrors)
+	for i, m := range f.Mirrors {
+		id, err := external(poolID(m.Pool))
+		if err != nil {
+			return nil, err
+		}
+		f.Mirrors[i].Pool = id
+	}
 	out.Action.Forward = &f
 	return &out, nil
+}
+
+func (w *Pool) wire(external func(graph.ID) (string, error)) (*Pool, error) {
+	out := w.config()
+	if w.TLS == nil || w.TLS.Certificate == "" {
+		return out, nil
+	}
+	id, err := external(graph.ID{Kind: KindCertificate, Name: w.TLS.Certificate})
+	if err != nil {
+		return nil, err
+	}
+	t := *w.TLS
+	t.Certificate = id
+	out.TLS = &t
+	return out, nil
 }
 
 // mergePatch returns the RFC 7396 patch from one object to another. Lists are replaced as a whole.

@@ -99,7 +99,7 @@ func (w *world) graphs(scope cloud.Scope) map[ir.OwnerKey]graph.Graph {
 		add(a.meta, a.observed(known))
 	}
 	for _, a := range w.pools {
-		add(a.meta, a.observed())
+		add(a.meta, a.observed(known))
 	}
 	for _, a := range w.certificates {
 		add(a.meta, a.observed())
@@ -164,7 +164,7 @@ func (a listenerAnswer) observed(known names) graph.Node {
 		family = "udp"
 	}
 	n := graph.Node{ID: a.node(KindListener), Within: lb, Holds: []string{"port " + strconv.Itoa(int(a.Port)) + "/" + family}}
-	spec := &Listener{Marked: a.marked(), Port: a.Port, Protocol: a.Protocol}
+	spec := &Listener{Marked: a.marked(), Port: a.Port, Protocol: a.Protocol, Clients: a.Clients}
 	for _, s := range a.Servers {
 		server := Server{Name: s.Name, Hostname: s.Hostname, TLS: s.TLS}
 		for _, id := range s.Certificates {
@@ -187,7 +187,7 @@ func (a ruleAnswer) observed(known names) graph.Node {
 		listener = graph.ID{Kind: KindListener, Name: known.name(a.Listener)}
 	}
 	n := graph.Node{ID: a.node(KindRule), Within: listener}
-	spec := &Rule{Marked: a.marked(), Server: a.Server, Matches: canonicalMatches(a.Matches), Action: a.Action.canonical()}
+	spec := &Rule{Marked: a.marked(), Server: a.Server, Matches: canonicalMatches(a.Matches), CORS: a.CORS.canonical(), Action: a.Action.canonical()}
 	if f := spec.Action.Forward; f != nil {
 		for i, b := range f.Backends {
 			if b.Pool != "" {
@@ -196,20 +196,34 @@ func (a ruleAnswer) observed(known names) graph.Node {
 				n.Refs = appendOnce(n.Refs, poolID(name))
 			}
 		}
+		for i, m := range f.Mirrors {
+			f.Mirrors[i].Pool = known.name(m.Pool)
+			n.Refs = appendOnce(n.Refs, poolID(f.Mirrors[i].Pool))
+		}
 	}
 	n.Spec = spec
 	return a.fill(n)
 }
 
-func (a poolAnswer) observed() graph.Node {
-	return a.fill(graph.Node{ID: a.node(KindPool), Spec: &Pool{
+func (a poolAnswer) observed(known names) graph.Node {
+	n := graph.Node{ID: a.node(KindPool)}
+	spec := &Pool{
 		Marked:      a.marked(),
 		Protocol:    a.Protocol,
 		Algorithm:   a.Algorithm,
 		TLS:         a.TLS.canonical(),
 		HealthCheck: a.HealthCheck,
+		Session:     a.Session,
+		RetryBudget: a.RetryBudget,
+		Limits:      a.Limits,
 		Members:     canonicalMembers(a.Members),
-	}})
+	}
+	if t := spec.TLS; t != nil && t.Certificate != "" {
+		t.Certificate = known.name(t.Certificate)
+		n.Refs = []graph.ID{{Kind: KindCertificate, Name: t.Certificate}}
+	}
+	n.Spec = spec
+	return a.fill(n)
 }
 
 func (a certificateAnswer) observed() graph.Node {
@@ -245,7 +259,7 @@ func orNil[T any](list []T) []T {
 func (a Action) canonical() Action {
 	if f := a.Forward; f != nil {
 		c := *f
-		c.Backends = slices.Clone(orNil(c.Backends))
+		c.Backends, c.Mirrors, c.Retry = slices.Clone(orNil(c.Backends)), slices.Clone(orNil(c.Mirrors)), c.Retry.canonical()
 		for i, b := range c.Backends {
 			c.Backends[i].RequestHeaders = b.RequestHeaders.canonical()
 			c.Backends[i].ResponseHeaders = b.ResponseHeaders.canonical()

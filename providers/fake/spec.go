@@ -41,9 +41,10 @@ type LoadBalancer struct {
 // Listener is the content of a listener.
 type Listener struct {
 	Marked
-	Port     uint16   `json:"port"`
-	Protocol string   `json:"protocol"`
-	Servers  []Server `json:"servers,omitempty"`
+	Port     uint16            `json:"port"`
+	Protocol string            `json:"protocol"`
+	Servers  []Server          `json:"servers,omitempty"`
+	Clients  *ClientValidation `json:"clients,omitempty"`
 }
 
 // Server is the part of a listener for one hostname. In a spec the certificates are names in the graph, on the wire ids.
@@ -59,6 +60,7 @@ type Rule struct {
 	Marked
 	Server  string  `json:"server"`
 	Matches []Match `json:"matches"`
+	CORS    *CORS   `json:"cors,omitempty"`
 	Action  Action  `json:"action"`
 }
 
@@ -101,6 +103,9 @@ type Forward struct {
 	RewritePath     *PathEdit   `json:"rewritePath,omitempty"`
 	RequestTimeout  Duration    `json:"requestTimeout,omitzero"`
 	BackendTimeout  Duration    `json:"backendTimeout,omitzero"`
+	Mirrors         []Mirror    `json:"mirrors,omitempty"`
+	Retry           *Retry      `json:"retry,omitempty"`
+	Session         *Session    `json:"session,omitempty"`
 }
 
 // Backend is one share of a Forward. In a spec the pool is a name in the graph, on the wire an id.
@@ -154,16 +159,21 @@ type Pool struct {
 	Algorithm   string       `json:"algorithm"`
 	TLS         *PoolTLS     `json:"tls,omitempty"`
 	HealthCheck *HealthCheck `json:"healthCheck,omitempty"`
+	Session     *Session     `json:"session,omitempty"`
+	RetryBudget *RetryBudget `json:"retryBudget,omitempty"`
+	Limits      *Limits      `json:"limits,omitempty"`
 	Members     []Member     `json:"members,omitempty"` // by address, then port
 }
 
-// PoolTLS is how members prove themselves.
+// PoolTLS is how members and the load balancer prove themselves. In a spec the certificate is a name in the graph, on the wire an id.
 type PoolTLS struct {
 	ServerName string   `json:"serverName,omitempty"`
 	CAPEM      string   `json:"caPEM,omitempty"`
 	System     bool     `json:"system,omitempty"`
 	DNSNames   []string `json:"dnsNames,omitempty"`
 	URIs       []string `json:"uris,omitempty"`
+
+	Certificate string `json:"certificate,omitempty"`
 }
 
 // HealthCheck is an active check.
@@ -284,6 +294,9 @@ func (w *Rule) Fits(dep graph.ID, got graph.Spec) bool {
 // Fits implements graph.Dependent: certificates are never changed but for their labels, and a load balancer's changes mean nothing
 // to its listeners.
 func (w *Listener) Fits(graph.ID, graph.Spec) bool { return true }
+
+// Fits implements graph.Dependent: certificates are never changed but for their labels.
+func (w *Pool) Fits(graph.ID, graph.Spec) bool { return true }
 
 // toJSON returns v as JSON would read it back: maps, slices, strings, numbers.
 func toJSON(v any) (any, error) {

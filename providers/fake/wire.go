@@ -33,17 +33,19 @@ type loadBalancerAnswer struct {
 
 type listenerAnswer struct {
 	meta
-	Port         uint16   `json:"port"`
-	Protocol     string   `json:"protocol"`
-	Servers      []Server `json:"servers"`
-	LoadBalancer string   `json:"loadBalancer"`
-	Endpoint     string   `json:"endpoint"`
+	Port         uint16            `json:"port"`
+	Protocol     string            `json:"protocol"`
+	Servers      []Server          `json:"servers"`
+	Clients      *ClientValidation `json:"clients"`
+	LoadBalancer string            `json:"loadBalancer"`
+	Endpoint     string            `json:"endpoint"`
 }
 
 type ruleAnswer struct {
 	meta
 	Server   string  `json:"server"`
 	Matches  []Match `json:"matches"`
+	CORS     *CORS   `json:"cors"`
 	Action   Action  `json:"action"`
 	Listener string  `json:"listener"`
 }
@@ -54,6 +56,9 @@ type poolAnswer struct {
 	Algorithm   string       `json:"algorithm"`
 	TLS         *PoolTLS     `json:"tls"`
 	HealthCheck *HealthCheck `json:"healthCheck"`
+	Session     *Session     `json:"session"`
+	RetryBudget *RetryBudget `json:"retryBudget"`
+	Limits      *Limits      `json:"limits"`
 	Members     []Member     `json:"members"`
 }
 

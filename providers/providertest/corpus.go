@@ -23,6 +23,7 @@ func Corpus() []Case {
 		{"all actions", actions()},
 		{"https", secure("first")},
 		{"protocols", protocols()},
+		{"traffic", traffic("first")},
 		{"many members", crowded(1201)},
 		{"twenty routes", shop(20)},
 	}
@@ -42,6 +43,7 @@ func lives([]Case) []life {
 	return []life{
 		{"routes come and go", []*ir.LoadBalancer{shop(2), shop(3), withWeights(shop(2), 9, 1), shop(1)}},
 		{"a certificate is rotated", []*ir.LoadBalancer{secure("first"), secure("second")}},
+		{"what governs requests comes, changes and goes", []*ir.LoadBalancer{withoutTraffic(), traffic("first"), traffic("second"), withoutTraffic()}},
 		{"a port changes its protocol", []*ir.LoadBalancer{protocols(), swap}},
 		{"members come in several calls", []*ir.LoadBalancer{crowded(1001), crowded(3)}},
 	}
