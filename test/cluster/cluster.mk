@@ -7,7 +7,7 @@ CLUSTER_TIMEOUT ?= 30m
 
 $(CLUSTER_BIN): $(CLUSTER_SOURCES)
 	@mkdir -p $(dir $@)
-	cd test/cluster && CGO_ENABLED=0 $(GO) build -buildvcs=false -trimpath -o $(abspath $@) ./cmd/cluster
+	cd test/cluster && CGO_ENABLED=0 $(GO) build -buildvcs=false -trimpath -o '$(abspath $@)' ./cmd/cluster
 
 .PHONY: cluster-parts
 cluster-parts: $(CLUSTER_BIN) ## Build what a cluster consists of into the cache (minutes the first time)
@@ -16,4 +16,4 @@ cluster-parts: $(CLUSTER_BIN) ## Build what a cluster consists of into the cache
 .PHONY: test-cluster
 test-cluster: $(CLUSTER_BIN) ## Test bin/cluster itself; the tests that need root are skipped without it
 	cd test/cluster && $(GO) vet ./...
-	cd test/cluster && CLUSTER_PROGRAM=$(abspath $(CLUSTER_BIN)) $(GO) test -timeout $(CLUSTER_TIMEOUT) $(TESTFLAGS) ./...
+	cd test/cluster && CLUSTER_PROGRAM='$(abspath $(CLUSTER_BIN))' $(GO) test -timeout $(CLUSTER_TIMEOUT) $(TESTFLAGS) ./...

@@ -20,7 +20,7 @@ images-all: $(IMAGE_ARCHS:%=$(CACHE)/images/%) ## Pack the container images for 
 
 .PHONY: test-images
 test-images: images-all ## Look into the images: who they run as, for which machine, and that nothing else is in them
-	cd tools/image && IMAGES=$(abspath $(CACHE))/images $(GO) test -count=1 ./...
+	cd tools/image && IMAGES='$(abspath $(CACHE))/images' $(GO) test -count=1 ./...
 
 # The programs of the images. Go knows best what is up to date.
 .PHONY: $(IMAGE_ARCHS:%=$(CACHE)/images/%)
@@ -36,4 +36,4 @@ define newline
 endef
 
 $(IMAGE_TOOL): $(wildcard tools/image/*.go) tools/image/go.mod
-	cd tools/image && CGO_ENABLED=0 $(GO) build -buildvcs=false -trimpath -o $(abspath $@) .
+	cd tools/image && CGO_ENABLED=0 $(GO) build -buildvcs=false -trimpath -o '$(abspath $@)' .
