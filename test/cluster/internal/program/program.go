@@ -82,7 +82,9 @@ func (c ControlPlane) APIServer() Program {
 		"--bind-address=" + c.Bind, "--advertise-address=" + c.Advertise, "--secure-port=" + strconv.Itoa(c.APIPort),
 		"--tls-cert-file=" + serving.Cert, "--tls-private-key-file=" + serving.Key, "--client-ca-file=" + ca.Cert,
 		"--etcd-servers=" + c.etcdURL(c.EtcdPort), "--etcd-cafile=" + ca.Cert, "--etcd-certfile=" + etcd.Cert, "--etcd-keyfile=" + etcd.Key,
-		"--authorization-mode=Node,RBAC", "--enable-admission-plugins=NodeRestriction", "--allow-privileged",
+		"--authorization-mode=Node,RBAC", "--allow-privileged",
+		// The second is off by default and on where permissions are taken seriously: controllers have to work with it.
+		"--enable-admission-plugins=NodeRestriction,OwnerReferencesPermissionEnforcement",
 		"--service-cluster-ip-range=" + network.Services,
 		"--service-account-issuer=https://kubernetes.default.svc.cluster.local",
 		"--service-account-key-file=" + accounts + ".pub", "--service-account-signing-key-file=" + accounts + ".key",
