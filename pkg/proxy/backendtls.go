@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"net/url"
 	"slices"
 	"strings"
@@ -13,6 +14,14 @@ import (
 // ServerName is only what is asked for (Gateway API, BackendTLSPolicy's subjectAltNames); else it has to be for ServerName.
 func (b *BackendTLS) config() (*tls.Config, error) {
 	c := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: b.ServerName, ClientSessionCache: tls.NewLRUClientSessionCache(16)}
+	if b.Client != nil {
+		own, err := b.Client.keyPair()
+		if err != nil {
+			return nil, fmt.Errorf("backend TLS: this side's %w", err)
+		}
+		// Shown to whoever asks, also where the CAs that the endpoint names are others: it decides.
+		c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return own, nil }
+	}
 	if len(b.CAs) > 0 {
 		c.RootCAs = x509.NewCertPool()
 		if !c.RootCAs.AppendCertsFromPEM(b.CAs) {

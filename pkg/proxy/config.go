@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"net/netip"
 	"sync"
 	"time"
@@ -40,10 +41,15 @@ type Listener struct {
 	Clients *ClientValidation
 }
 
-// ClientValidation is what is asked of clients in the TLS handshake. It is parsed once, so share it by pointer.
+// ClientValidation is what is asked of clients in the TLS handshake. It is parsed once, so share it by pointer and do not copy it. Where
+// CAs has no certificate that parses, nobody is served.
 type ClientValidation struct {
 	CAs              []byte // PEM, of which one has to have signed
 	InsecureFallback bool   // who has no certificate, or one that is not valid, is served all the same
+
+	parse sync.Once
+	pool  *x509.CertPool
+	err   error
 }
 
 // Server is the part of a listener for a hostname.
@@ -73,7 +79,7 @@ type CORS struct {
 	AllowHeaders     []string // "*" for all
 	ExposeHeaders    []string // "*" for all
 	AllowCredentials bool
-	MaxAge           time.Duration
+	MaxAge           time.Duration // 0 for 5 s, which is what browsers take when they are not told
 }
 
 // Action is a *Forward, a *Redirect or a *Respond.

@@ -20,7 +20,7 @@ func mulHigh(a, b uint64) uint64 {
 type endpointKey struct {
 	address  netip.AddrPort
 	protocol PoolProtocol
-	tls      string // what the endpoint has to prove; "" without TLS
+	tls      string // what the endpoint has to prove, and what this side shows; "" without TLS
 }
 
 // endpoint is the state of one, however many pools and rules point at it.
@@ -71,11 +71,24 @@ func (e *endpoint) retire() {
 	}
 }
 
-// fingerprint is equal for equal ways to prove an endpoint.
+// fingerprint is equal for equal ways to prove an endpoint, and this side to it. A connection is used for one alone.
 func (b *BackendTLS) fingerprint() string {
 	if b == nil {
 		return ""
 	}
 	sum := sha256.Sum256(b.CAs)
-	return fmt.Sprintf("%q %s %q %q", b.ServerName, hex.EncodeToString(sum[:]), strings.Join(b.DNSNames, " "), strings.Join(b.URIs, " "))
+	return fmt.Sprintf("%q %s %q %q%s", b.ServerName, hex.EncodeToString(sum[:]), strings.Join(b.DNSNames, " "), strings.Join(b.URIs, " "), b.Client.fingerprint())
+}
+
+// fingerprint is equal for equal certificates and keys: one whose key did not fit is another than the one that replaces it.
+func (c *Certificate) fingerprint() string {
+	if c == nil {
+		return ""
+	}
+	sum := sha256.New()
+	for _, part := range [][]byte{c.Chain, c.Key} {
+		_, _ = fmt.Fprintf(sum, "%d ", len(part)) // A hash takes all.
+		sum.Write(part)
+	}
+	return " " + hex.EncodeToString(sum.Sum(nil))
 }

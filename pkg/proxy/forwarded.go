@@ -1,13 +1,14 @@
 package proxy
 
 import (
+	"strings"
 	"unsafe"
 
 	"github.com/cloudgate-dev/cloudgate/pkg/proxy/h1"
 )
 
 // forwarded tells the endpoint who the client is and what it asked for. What a client says itself counts only where it is a trusted proxy:
-// then X-Forwarded-For is continued and the other fields stay.
+// then X-Forwarded-For is continued and the other fields stay, X-Forwarded-Client-Cert before what the client has proven itself.
 func (x *exchange) forwarded() {
 	c := x.client
 	proto := "http"
@@ -28,6 +29,8 @@ func (x *exchange) forwarded() {
 		case h1.ForwardedProto, h1.ForwardedHost, h1.ForwardedPort:
 			f.Gone = !c.trusted
 			has[f.ID] = c.trusted
+		case h1.ForwardedClientCert:
+			f.Gone = !c.trusted
 		case h1.Other:
 			if !c.trusted && disguised(f.Name) {
 				f.Gone = true
@@ -43,14 +46,17 @@ func (x *exchange) forwarded() {
 	add(h1.ForwardedProto, "X-Forwarded-Proto", proto)
 	add(h1.ForwardedHost, "X-Forwarded-Host", x.req.Authority)
 	add(h1.ForwardedPort, "X-Forwarded-Port", c.port)
+	if c.certificate != "" {
+		x.req.Fields = append(x.req.Fields, h1.Field{Name: "X-Forwarded-Client-Cert", Value: c.certificate, ID: h1.ForwardedClientCert})
+	}
 }
 
 // disguised reports whether name is that of one of the fields above with underscores: many endpoints (CGI, WSGI) do not tell the two apart.
 func disguised(name string) bool {
-	if len(name) < len("X_Forwarded_For") || len(name) > len("X_Forwarded_Proto") || name[1] != '_' && name[11] != '_' {
+	if len(name) < len("X_Forwarded_For") || len(name) > len("X_Forwarded_Client_Cert") || name[0]|0x20 != 'x' || strings.IndexByte(name, '_') < 0 {
 		return false
 	}
-	var b [len("X_Forwarded_Proto")]byte
+	var b [len("X_Forwarded_Client_Cert")]byte
 	plain := b[:copy(b[:], name)]
 	for i, c := range plain {
 		if c == '_' {
@@ -58,7 +64,7 @@ func disguised(name string) bool {
 		}
 	}
 	switch h1.Identify(unsafe.String(unsafe.SliceData(plain), len(plain))) { //nolint:exhaustive // No others are that long.
-	case h1.ForwardedFor, h1.ForwardedProto, h1.ForwardedHost, h1.ForwardedPort:
+	case h1.ForwardedFor, h1.ForwardedProto, h1.ForwardedHost, h1.ForwardedPort, h1.ForwardedClientCert:
 		return true
 	}
 	return false

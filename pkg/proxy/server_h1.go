@@ -246,7 +246,7 @@ func (x *h1Exchange) close() {
 		return
 	}
 	if x.conn.w.CloseWrite() == nil {
-		x.conn.drainInput(lingerTime)
+		x.conn.session.drainInput(lingerTime)
 	}
 }
 
@@ -275,12 +275,12 @@ func (c *h1Conn) linger() bool {
 }
 
 // drainInput reads and forgets what a client still sends.
-func (c *h1Conn) drainInput(d time.Duration) {
-	c.session.readWithin(d)
+func (s *session) drainInput(d time.Duration) {
+	s.readWithin(d)
 	b := getBuffer()
 	defer buffers.Put(b)
 	for n := 0; n < lingerBytes; {
-		got, err := c.session.rawConn.Read(b[:])
+		got, err := s.rawConn.Read(b[:])
 		if err != nil {
 			return
 		}

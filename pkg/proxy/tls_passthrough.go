@@ -46,6 +46,7 @@ func (l *listener) serveTLS(s *session, v *version) {
 	})
 	if err != nil {
 		l.engine.layer4.handshakesFailed.Add(1)
+		s.turnAway(v.site.cfg.Clients)
 		return
 	}
 	s.readWithin(-1)

@@ -34,6 +34,11 @@ func newTermination(cfg *Listener) (*termination, []error) {
 		return t, nil
 	}
 	var errs []error
+	if cfg.Clients != nil {
+		if err := cfg.Clients.Check(); err != nil {
+			errs = append(errs, err)
+		}
+	}
 	for i := range cfg.Servers {
 		server := &cfg.Servers[i]
 		if server.Passthrough {
@@ -56,6 +61,9 @@ func newTermination(cfg *Listener) (*termination, []error) {
 			GetCertificate: func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 				return own.choose(hello), nil
 			},
+		}
+		if cfg.Clients != nil {
+			cfg.Clients.require(config)
 		}
 		t.configs[server] = config
 		if t.nameless == nil {
@@ -119,11 +127,15 @@ func (t *tickets) handshake(conn net.Conn, choose chooser) (*tls.Conn, error) {
 func (l *listener) serveHTTPS(s *session) {
 	s.readWithin(l.engine.options.HeadTimeout)
 	s.writeWithin(l.engine.options.HeadTimeout)
+	var clients *ClientValidation
 	conn, err := l.engine.tickets.handshake(s.rawConn, func(hello *tls.ClientHelloInfo) *tls.Config {
-		return l.version.Load().site.configFor(hello)
+		site := l.version.Load().site
+		clients = site.cfg.Clients
+		return site.configFor(hello)
 	})
 	if err != nil {
 		l.engine.layer4.handshakesFailed.Add(1)
+		s.turnAway(clients)
 		return
 	}
 	s.readWithin(-1)
@@ -131,6 +143,9 @@ func (l *listener) serveHTTPS(s *session) {
 	state := conn.ConnectionState()
 	s.client.tls = true
 	s.client.serverName = strings.ToLower(state.ServerName)
+	if cert := clients.proven(&state); cert != nil {
+		s.client.certificate = describeClient(cert)
+	}
 	if state.NegotiatedProtocol == "h2" {
 		l.serveHTTP2(s, conn, nil)
 		return

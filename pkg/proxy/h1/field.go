@@ -32,29 +32,31 @@ const (
 	ForwardedPort
 	Date
 	HTTP2Settings
+	ForwardedClientCert
 )
 
 // names has the lower case name of every FieldID.
 var names = [...]string{
-	Other:              "",
-	Host:               "host",
-	Connection:         "connection",
-	ContentLength:      "content-length",
-	TransferEncoding:   "transfer-encoding",
-	TE:                 "te",
-	Trailer:            "trailer",
-	Upgrade:            "upgrade",
-	KeepAlive:          "keep-alive",
-	ProxyConnection:    "proxy-connection",
-	ProxyAuthenticate:  "proxy-authenticate",
-	ProxyAuthorization: "proxy-authorization",
-	Expect:             "expect",
-	ForwardedFor:       "x-forwarded-for",
-	ForwardedProto:     "x-forwarded-proto",
-	ForwardedHost:      "x-forwarded-host",
-	ForwardedPort:      "x-forwarded-port",
-	Date:               "date",
-	HTTP2Settings:      "http2-settings",
+	Other:               "",
+	Host:                "host",
+	Connection:          "connection",
+	ContentLength:       "content-length",
+	TransferEncoding:    "transfer-encoding",
+	TE:                  "te",
+	Trailer:             "trailer",
+	Upgrade:             "upgrade",
+	KeepAlive:           "keep-alive",
+	ProxyConnection:     "proxy-connection",
+	ProxyAuthenticate:   "proxy-authenticate",
+	ProxyAuthorization:  "proxy-authorization",
+	Expect:              "expect",
+	ForwardedFor:        "x-forwarded-for",
+	ForwardedProto:      "x-forwarded-proto",
+	ForwardedHost:       "x-forwarded-host",
+	ForwardedPort:       "x-forwarded-port",
+	Date:                "date",
+	HTTP2Settings:       "http2-settings",
+	ForwardedClientCert: "x-forwarded-client-cert",
 }
 
 // idsByLength has, for each length of a name, the few IDs that have a name of that length.
@@ -84,7 +86,7 @@ func (id FieldID) HopByHop() bool {
 	switch id {
 	case Connection, TransferEncoding, TE, Upgrade, KeepAlive, ProxyConnection, ProxyAuthenticate, ProxyAuthorization, HTTP2Settings:
 		return true
-	case Other, Host, ContentLength, Trailer, Expect, ForwardedFor, ForwardedProto, ForwardedHost, ForwardedPort, Date:
+	case Other, Host, ContentLength, Trailer, Expect, ForwardedFor, ForwardedProto, ForwardedHost, ForwardedPort, ForwardedClientCert, Date:
 		return false
 	}
 	return false
