@@ -102,14 +102,44 @@ func with(base obj, path string, value any) obj {
 	return copied
 }
 
+// sound is a request that is accepted.
+type sound struct {
+	path string
+	body obj
+}
+
+// unsound is a change to a sound request that makes it one that is refused.
+type unsound struct {
+	base, field string
+	value       any
+	says        string // the field that the message names, when it is another
+}
+
+func (c *cloud) refuses(bases map[string]sound, tests []unsound) {
+	c.t.Helper()
+	for _, base := range bases {
+		path := strings.Split(base.path, "/")
+		got := c.must(201, "POST", base.path, base.body)
+		c.must(202, "DELETE", "/v1/"+path[len(path)-1]+"/"+got.str("id"), nil)
+	}
+	for _, tt := range tests {
+		base := bases[tt.base]
+		got := c.call("POST", base.path, with(base.body, tt.field, tt.value))
+		says := tt.says
+		if says == "" {
+			says = tt.field + ":"
+		}
+		if got.status != 400 || got.errorCode() != "InvalidArgument" || !strings.Contains(got.errorMessage(), says) {
+			c.t.Errorf("%s with %s = %v: want 400 that says %q, got %d %s", tt.base, tt.field, tt.value, says, got.status, got.raw)
+		}
+	}
+}
+
 func TestEveryFieldIsChecked(t *testing.T) {
 	c := newCloud(t)
 	lb, ls, po := c.chain("a")
 	chain, _ := certificatePEM(t)
-	bases := map[string]struct {
-		path string
-		body obj
-	}{
+	bases := map[string]sound{
 		"lb": {"/v1/loadbalancers", obj{"name": "n", "scheme": "internet", "addresses": []string{"127.64.0.9"}, "labels": obj{"a": "b"}}},
 		"ls": {"/v1/loadbalancers/" + lb + "/listeners", obj{"name": "n", "port": 443, "protocol": "TLS",
 			"servers": []obj{{"name": "s", "hostname": "a.test", "tls": "passthrough"}, {"name": "s2", "hostname": "*.test", "tls": "passthrough"}}}},
@@ -126,17 +156,7 @@ func TestEveryFieldIsChecked(t *testing.T) {
 			"healthCheck": obj{"type": "HTTP", "path": "/", "interval": "1s", "timeout": "1s", "healthyThreshold": 1, "unhealthyThreshold": 2},
 			"members":     []obj{{"address": "10.0.0.1", "port": 80, "weight": 2, "draining": true}, {"address": "fd00::1", "port": 80}}}},
 	}
-	for name, base := range bases {
-		path := strings.Split(base.path, "/")
-		got := c.must(201, "POST", base.path, base.body)
-		c.must(202, "DELETE", "/v1/"+path[len(path)-1]+"/"+got.str("id"), nil)
-		t.Logf("%s is sound", name)
-	}
-	tests := []struct {
-		base, field string
-		value       any
-		says        string // the field that the message names, when it is another
-	}{
+	c.refuses(bases, []unsound{
 		{"lb", "name", "", ""}, {"lb", "name", "a b", ""}, {"lb", "name", strings.Repeat("a", 256), ""}, {"lb", "scheme", "-", ""},
 		{"lb", "scheme", "public", ""}, {"lb", "addresses/0", "127.64.0.256", "addresses[0]"}, {"lb", "addresses/0", "10.1.1.1", "address 10.1.1.1"},
 		{"lb", "addresses", []string{"127.64.0.9", "127.64.0.9"}, "addresses[1]"}, {"lb", "labels/a=b", "c", "labels"},
@@ -173,18 +193,7 @@ func TestEveryFieldIsChecked(t *testing.T) {
 		{"po", "healthCheck/unhealthyThreshold", -1, "healthCheck.unhealthyThreshold"}, {"po", "members/0/address", "localhost", "members[0].address"},
 		{"po", "members/0/address", "0.0.0.0", "members[0].address"}, {"po", "members/0/port", 0, "members[0].port"}, {"po", "members/0/weight", 0, "members[0].weight"},
 		{"po", "members/1", obj{"address": "10.0.0.1", "port": 80}, "members[1]"},
-	}
-	for _, tt := range tests {
-		base := bases[tt.base]
-		got := c.call("POST", base.path, with(base.body, tt.field, tt.value))
-		says := tt.says
-		if says == "" {
-			says = tt.field + ":"
-		}
-		if got.status != 400 || got.errorCode() != "InvalidArgument" || !strings.Contains(got.errorMessage(), says) {
-			t.Errorf("%s with %s = %v: want 400 that says %q, got %d %s", tt.base, tt.field, tt.value, says, got.status, got.raw)
-		}
-	}
+	})
 }
 
 func TestWhatCannotBePatched(t *testing.T) {
