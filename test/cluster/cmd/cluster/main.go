@@ -4,6 +4,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 
 	"github.com/cloudgate-dev/cloudgate/test/cluster/internal/cli"
@@ -17,6 +18,9 @@ func main() {
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "cluster:", err)
+		if errors.Is(err, fs.ErrPermission) && os.Geteuid() != 0 {
+			fmt.Fprintln(os.Stderr, "What root has built or started in this checkout is root's: use sudo, or have it removed by sudo make clean.")
+		}
 		os.Exit(1)
 	}
 }

@@ -182,6 +182,23 @@ func already(ctx context.Context, at layout.Cluster, options upOptions, print *p
 // build makes sure that the cache has every part, and says what the machine lacks.
 func build(ctx context.Context, tree layout.Tree, options upOptions, print *printer) (parts.Set, error) {
 	began := time.Now()
+	wanted, err := parts.Want(tree, options.controlPlane)
+	if err != nil {
+		return parts.Set{}, err
+	}
+	if !wanted.Linked() {
+		return buildMissing(ctx, tree, options, print)
+	}
+	// Without a lock: whoever may read the cache may use it, even where only root can write.
+	if err := require(parts.Requirements(!options.controlPlane, false), options.install, print); err != nil {
+		return parts.Set{}, err
+	}
+	print.step("parts", "from the cache ("+wanted.Set().Key+")", time.Since(began))
+	return wanted.Set(), nil
+}
+
+func buildMissing(ctx context.Context, tree layout.Tree, options upOptions, print *printer) (parts.Set, error) {
+	began := time.Now()
 	if err := os.MkdirAll(filepath.Join(tree.Cache(), "parts"), 0o755); err != nil {
 		return parts.Set{}, err
 	}

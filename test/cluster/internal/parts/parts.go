@@ -166,6 +166,22 @@ func (w *Wanted) Missing() []string {
 	return names
 }
 
+// Linked says whether the folder of the set has everything, so that there is nothing to do.
+func (w *Wanted) Linked() bool {
+	bin := w.Set().Bin
+	for _, part := range w.parts {
+		if !part.built(bin) {
+			return false
+		}
+		for name := range part.links {
+			if _, err := os.Stat(filepath.Join(bin, name)); err != nil {
+				return false
+			}
+		}
+	}
+	return true
+}
+
 // NeedsC says whether a part has to be built that is partly C.
 func (w *Wanted) NeedsC() bool {
 	for _, part := range w.missing {

@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/cloudgate-dev/cloudgate/test/cluster/internal/layout"
 )
 
 func TestKey(t *testing.T) {
@@ -60,5 +62,28 @@ func TestKubeVersion(t *testing.T) {
 	}
 	if _, err := kubeVersion(empty); err == nil {
 		t.Error("a module without Kubernetes: got no error")
+	}
+}
+
+// TestLinked: the set is complete only with every file and every name that leads to one.
+func TestLinked(t *testing.T) {
+	tree := layout.Tree{Root: t.TempDir()}
+	wanted := &Wanted{tree: tree, key: "set", parts: []part{{name: "one", files: []string{"one"}, links: map[string]string{"uno": "one"}}}}
+	if err := os.MkdirAll(wanted.Set().Bin, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"one", "uno"} {
+		if wanted.Linked() {
+			t.Errorf("without %s: got complete", name)
+		}
+		if err := os.WriteFile(filepath.Join(wanted.Set().Bin, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !wanted.Linked() {
+		t.Error("with everything: got incomplete")
+	}
+	if _, err := wanted.Set().Program("dos"); err == nil {
+		t.Error("a program that is not there: got no error")
 	}
 }
