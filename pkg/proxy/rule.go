@@ -15,6 +15,7 @@ type routeState struct {
 	used     atomic.Int64  // coarse time
 	forward  *forwardState // of a *Forward
 	response edit          // of any Action
+	cors     *corsState    // nil without CORS
 	broken   string        // why the rule cannot be followed: it is answered with 500
 }
 
@@ -140,7 +141,7 @@ func (c *routeCache) sweep(now int64) {
 }
 
 func newRouteState(rule *Rule, logf func(string, ...any)) *routeState {
-	s := &routeState{rule: rule}
+	s := &routeState{rule: rule, cors: newCORS(rule, logf)}
 	refused := func(name string) {
 		logf("rule %q: header field %q is not one that a filter may change, or has a value that cannot be sent; it is left as it was", rule.Name, name)
 	}

@@ -43,6 +43,9 @@ func (x *exchange) act() {
 	}
 	found, ok := server.Rules.Lookup(&x.req)
 	if !ok {
+		found, ok = x.lookupPreflight(server.Rules)
+	}
+	if !ok {
 		x.answer(http.StatusNotFound, "no rule")
 		return
 	}
@@ -50,6 +53,9 @@ func (x *exchange) act() {
 		x.prefix = found.Match.Path.Value
 	}
 	x.route = x.engine.routeFor(found.Value)
+	if c := x.route.cors; c != nil && x.crossOrigin(c) {
+		return
+	}
 	if x.route.broken != "" {
 		x.answer(http.StatusInternalServerError, x.route.broken)
 		return
@@ -91,6 +97,9 @@ func (x *exchange) answer(status int, reason string) {
 
 // send sends x.resp with the whole body.
 func (x *exchange) send(body string) {
+	if x.route != nil && x.route.cors != nil {
+		x.share()
+	}
 	x.resp.Length = int64(len(body))
 	x.status = x.resp.Status
 	head := h1.Bodyless(x.req.Verb, x.resp.Status)
