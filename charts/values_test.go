@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -28,12 +29,28 @@ func TestRefusals(t *testing.T) {
 		{"cloudgate", "gatewayClasses[0].name=a", "missing property 'provider'"},
 		{"cloudgate", "gatewayClasses[0].name=a,gatewayClasses[0].provider=aws", "value must be 'fake'"},
 		{"cloudgate", "gatewayClasses[0].name=a,gatewayClasses[0].provider=fake,gatewayClasses[1].name=a,gatewayClasses[1].provider=fake", "a is there twice"},
+		{"cloudgate", "gatewayClasses[0].name=a,gatewayClasses[0].provider=fake,gatewayClasses[0].parametersRef.name=b", "missing property 'namespace'"},
 		{"cloudgate", "podDisruptionBudget.minAvailable=1", "give one of minAvailable and maxUnavailable"},
+		{"cloudgate", "replicas=1,podDisruptionBudget.minAvailable=1,podDisruptionBudget.maxUnavailable=null", "no node could be emptied"},
+		{"cloudgate", "podDisruptionBudget.maxUnavailable=some", "at '/podDisruptionBudget/maxUnavailable'"},
+		{"cloudgate", "fullnameOverride=Big_Name", "at '/fullnameOverride'"},
+		{"cloudgate", "nameOverride=a b", "at '/nameOverride'"},
+		{"cloudgate", "image.repository=cloudgate:v1", "at '/image/repository'"},
+		{"cloudgate", "image.tag=a b", "at '/image/tag'"},
+		{"cloudgate", "controller.clusterID=a b", "at '/controller/clusterID'"},
+		{"cloudgate", "commonLabels.a=b c", "at '/commonLabels/a'"},
+		{"cloudgate", `commonLabels.app\.kubernetes\.io/name=x`, "commonLabels: app.kubernetes.io/name is a label that the chart sets itself"},
+		{"cloudgate", `podLabels.app\.kubernetes\.io/component=x`, "podLabels: app.kubernetes.io/component is a label that the chart sets itself"},
+		{"cloudgate", "priorityClassName=a: b", "at '/priorityClassName'"},
+		{"cloudgate", "metrics=null", "missing property 'metrics'"},
+		{"cloudgate", "controller.workers=null", "missing property 'workers'"},
 		{"cloudgate", "metrics.port=8081", "at '/metrics/port'"},
 		{"cloudgate", "serviceAccount.create=false", "serviceAccount.name: name a ServiceAccount"},
 		{"fake-cloud", "replicas=2", "additional properties 'replicas' not allowed"},
 		{"fake-cloud", "addressPool=some", "at '/addressPool'"},
-		{"fake-cloud", "token.value=short", "at '/token/value'"},
+		{"fake-cloud", "addressPool=fd00::/64", "at '/addressPool'"},
+		{"fake-cloud", `podLabels.helm\.sh/chart=x`, "podLabels: helm.sh/chart is a label that the chart sets itself"},
+		{"fake-cloud", "token.value=short", "token.value: give at least 16 characters"},
 		{"fake-cloud", "token.value=0123456789abcdef,token.existingSecret=x", "token: give value or existingSecret"},
 		{"fake-cloud", "persistence.hostPath=relative", "at '/persistence/hostPath'"},
 		{"fake-cloud", "persistence.hostPath=/x,persistence.existingClaim=x", "persistence: give hostPath or existingClaim"},
@@ -44,6 +61,8 @@ func TestRefusals(t *testing.T) {
 			t.Errorf("%s --set %s: is taken", c.chart, c.set)
 		} else if !strings.Contains(got, c.want) {
 			t.Errorf("%s --set %s: want %q in:\n%s", c.chart, c.set, c.want, got)
+		} else if _, token, ok := strings.Cut(c.set, "token.value="); ok && strings.Contains(got, token) {
+			t.Errorf("%s --set %s: the token is in the message:\n%s", c.chart, c.set, got)
 		}
 	}
 }
@@ -71,7 +90,8 @@ func TestSchemaIsStrict(t *testing.T) {
 	}
 }
 
-// covers checks that schema names the keys of values and no others.
+// covers checks that schema names the keys of values and no others, and asks for those that a template cannot do without: they can be
+// null, and they are missing when the values of an older release are used again.
 func covers(t *testing.T, path string, schema, values map[string]any) {
 	t.Helper()
 	properties, _ := schema["properties"].(map[string]any)
@@ -87,8 +107,19 @@ func covers(t *testing.T, path string, schema, values map[string]any) {
 			t.Errorf("%s.%s: is not in the schema", path, key)
 			continue
 		}
-		if v, ok := v.(map[string]any); ok {
+		required, _ := schema["required"].([]any)
+		need := v != nil && v != ""
+		switch v := v.(type) {
+		case map[string]any:
+			need = under["properties"] != nil && key != "resources"
 			covers(t, path+"."+key, under, v)
+		case []any:
+			need = false
+		case int:
+			need = need && key != "maxUnavailable" // has a counterpart
+		}
+		if need && !slices.Contains(required, any(key)) {
+			t.Errorf("%s.%s: is not required by the schema", path, key)
 		}
 	}
 	for key := range properties {

@@ -14,8 +14,8 @@
 {{- end }}
 
 {{- define "cloudgate.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "cloudgate.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "cloudgate.name" . | toYaml }}
+app.kubernetes.io/instance: {{ toYaml .Release.Name }}
 {{- end }}
 
 {{- define "cloudgate.labels" -}}
@@ -24,24 +24,33 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 app.kubernetes.io/part-of: cloudgate
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
-{{- with .Values.commonLabels }}
+{{- end }}
+
+{{/* Labels of pods: a dict of root and component. */}}
+{{- define "cloudgate.podLabels" -}}
+{{ include "cloudgate.labels" .root }}
+app.kubernetes.io/component: {{ .component }}
+{{- with merge (dict) (default (dict) .root.Values.podLabels) (default (dict) .root.Values.commonLabels) }}
 {{ toYaml . }}
 {{- end }}
 {{- end }}
 
-{{/* Metadata of an object: a dict of root, name, component, and at will annotations, labels, cluster (not in a namespace). */}}
+{{/*
+Metadata of an object: a dict of root, name, component, and at will annotations, labels, cluster (not in a namespace). What a user says goes
+through toYaml, for a name may look like a number.
+*/}}
 {{- define "cloudgate.metadata" -}}
-name: {{ .name }}
+name: {{ toYaml .name }}
 {{- if not .cluster }}
-namespace: {{ .root.Release.Namespace }}
+namespace: {{ toYaml .root.Release.Namespace }}
 {{- end }}
 labels:
   {{- include "cloudgate.labels" .root | nindent 2 }}
   app.kubernetes.io/component: {{ .component }}
-  {{- with .labels }}
+  {{- with merge (dict) (default (dict) .labels) (default (dict) .root.Values.commonLabels) }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
-{{- with merge (dict) (default (dict) .annotations) .root.Values.commonAnnotations }}
+{{- with merge (dict) (default (dict) .annotations) (default (dict) .root.Values.commonAnnotations) }}
 annotations:
   {{- toYaml . | nindent 2 }}
 {{- end }}
@@ -95,25 +104,76 @@ annotations:
 {{- end }}
 {{- end }}
 
+{{/* How long the hook that withdraws may be there: what it is given to withdraw, and half a minute to start and to end. */}}
+{{- define "cloudgate.withdrawSeconds" -}}
+{{- $zero := toDate "2006-01-02" "2000-01-01" }}
+{{- sub (dateModify .Values.withdraw.timeout $zero | unixEpoch) (unixEpoch $zero) | add 30 }}
+{{- end }}
+
+{{/* A dict of root, and at will optional: the pod starts without the Secret too, and says itself what it lacks. */}}
 {{- define "cloudgate.tokenVolumes" -}}
+{{- $optional := .optional }}
+{{- with .root }}
 {{- if and .Values.providers.fake.enabled .Values.providers.fake.tokenSecret.name }}
 - name: fake-token
   secret:
-    secretName: {{ .Values.providers.fake.tokenSecret.name }}
+    secretName: {{ toYaml .Values.providers.fake.tokenSecret.name }}
     defaultMode: 0440
+    {{- if $optional }}
+    optional: true
+    {{- end }}
     items:
-      - key: {{ .Values.providers.fake.tokenSecret.key }}
-        path: {{ .Values.providers.fake.tokenSecret.key }}
+      - key: {{ toYaml .Values.providers.fake.tokenSecret.key }}
+        path: {{ toYaml .Values.providers.fake.tokenSecret.key }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Refuses labels that are the chart's own: a dict of path and labels. Selectors would miss their pods. */}}
+{{- define "cloudgate.checkLabels" -}}
+{{- range list "name" "instance" "component" "version" "managed-by" "part-of" }}
+{{- $key := printf "app.kubernetes.io/%s" . }}
+{{- if hasKey (default (dict) $.labels) $key }}
+{{- fail (printf "%s: %s is a label that the chart sets itself: use another" $.path $key) }}
+{{- end }}
+{{- end }}
+{{- if hasKey (default (dict) $.labels) "helm.sh/chart" }}
+{{- fail (printf "%s: helm.sh/chart is a label that the chart sets itself: use another" .path) }}
+{{- end }}
+{{- end }}
+
+{{/*
+What a release has no more, Helm deletes; with definitions go all their objects, which are users'. Whoever wants to have them installed by
+other means has them kept first. Rendered without a cluster, there is nothing to look at.
+*/}}
+{{- define "cloudgate.checkDefinitions" -}}
+{{- if not .Values.crds.install }}
+{{- range $path, $_ := .Files.Glob "files/crds/*.yaml" }}
+{{- $name := ($.Files.Get $path | fromYaml).metadata.name }}
+{{- $there := lookup "apiextensions.k8s.io/v1" "CustomResourceDefinition" "" $name }}
+{{- $annotations := default (dict) (dig "metadata" "annotations" (dict) (default (dict) $there)) }}
+{{- if and (eq (get $annotations "meta.helm.sh/release-name") $.Release.Name) (eq (get $annotations "meta.helm.sh/release-namespace") $.Release.Namespace) (ne (get $annotations "helm.sh/resource-policy") "keep") }}
+{{- fail (printf "crds.install=false would delete the definition %s, which this release has installed, and with it all its objects. To leave it, upgrade with crds.keep=true first" $name) }}
+{{- end }}
+{{- end }}
 {{- end }}
 {{- end }}
 
 {{/* Refusals that a schema cannot express. */}}
 {{- define "cloudgate.check" -}}
+{{- include "cloudgate.checkLabels" (dict "path" "commonLabels" "labels" .Values.commonLabels) }}
+{{- include "cloudgate.checkLabels" (dict "path" "podLabels" "labels" .Values.podLabels) }}
+{{- include "cloudgate.checkLabels" (dict "path" "metrics.serviceMonitor.labels" "labels" .Values.metrics.serviceMonitor.labels) }}
+{{- include "cloudgate.checkLabels" (dict "path" "metrics.dashboard.labels" "labels" .Values.metrics.dashboard.labels) }}
+{{- if not (regexMatch "^[a-z]" (include "cloudgate.fullname" .)) }}
+{{- fail (printf "the names of Services begin with a letter, and %s does not: set fullnameOverride" (include "cloudgate.fullname" .)) }}
+{{- end }}
 {{- if not .Values.providers.fake.enabled }}
 {{- fail "no provider is enabled: the controller would have no cloud to work for. Set providers.fake.enabled=true" }}
 {{- end }}
 {{- $names := dict }}
 {{- range .Values.gatewayClasses }}
+{{- include "cloudgate.checkLabels" (dict "path" (printf "gatewayClasses: %s: labels" .name) "labels" .labels) }}
 {{- if hasKey $names .name }}
 {{- fail (printf "gatewayClasses: %s is there twice" .name) }}
 {{- end }}
@@ -127,6 +187,10 @@ annotations:
 {{- if and $pdb.enabled (eq (kindIs "invalid" $pdb.minAvailable) (kindIs "invalid" $pdb.maxUnavailable)) }}
 {{- fail "podDisruptionBudget: give one of minAvailable and maxUnavailable, and set the other to null" }}
 {{- end }}
+{{- if and $pdb.enabled (not (kindIs "invalid" $pdb.minAvailable)) (not (kindIs "string" $pdb.minAvailable)) (ge (int $pdb.minAvailable) (int .Values.replicas)) }}
+{{- fail (printf "podDisruptionBudget.minAvailable: with %d of %d replicas always there, no node could be emptied: give less, or podDisruptionBudget.enabled=false" (int $pdb.minAvailable) (int .Values.replicas)) }}
+{{- end }}
+{{- include "cloudgate.checkDefinitions" . }}
 {{- end }}
 
 {{/* What all our pods have in common. */}}
@@ -136,7 +200,7 @@ imagePullSecrets:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- with .Values.priorityClassName }}
-priorityClassName: {{ . }}
+priorityClassName: {{ toYaml . }}
 {{- end }}
 securityContext:
   {{- toYaml .Values.podSecurityContext | nindent 2 }}

@@ -14,8 +14,8 @@
 {{- end }}
 
 {{- define "fakecloud.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "fakecloud.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "fakecloud.name" . | toYaml }}
+app.kubernetes.io/instance: {{ toYaml .Release.Name }}
 {{- end }}
 
 {{- define "fakecloud.labels" -}}
@@ -24,24 +24,33 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 app.kubernetes.io/part-of: cloudgate
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
-{{- with .Values.commonLabels }}
+{{- end }}
+
+{{/* Labels of pods: a dict of root and component. */}}
+{{- define "fakecloud.podLabels" -}}
+{{ include "fakecloud.labels" .root }}
+app.kubernetes.io/component: {{ .component }}
+{{- with merge (dict) (default (dict) .root.Values.podLabels) (default (dict) .root.Values.commonLabels) }}
 {{ toYaml . }}
 {{- end }}
 {{- end }}
 
-{{/* Metadata of an object: a dict of root, name, component, and at will annotations, labels, cluster (not in a namespace). */}}
+{{/*
+Metadata of an object: a dict of root, name, component, and at will annotations, labels, cluster (not in a namespace). What a user says goes
+through toYaml, for a name may look like a number.
+*/}}
 {{- define "fakecloud.metadata" -}}
-name: {{ .name }}
+name: {{ toYaml .name }}
 {{- if not .cluster }}
-namespace: {{ .root.Release.Namespace }}
+namespace: {{ toYaml .root.Release.Namespace }}
 {{- end }}
 labels:
   {{- include "fakecloud.labels" .root | nindent 2 }}
   app.kubernetes.io/component: {{ .component }}
-  {{- with .labels }}
+  {{- with merge (dict) (default (dict) .labels) (default (dict) .root.Values.commonLabels) }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
-{{- with merge (dict) (default (dict) .annotations) .root.Values.commonAnnotations }}
+{{- with merge (dict) (default (dict) .annotations) (default (dict) .root.Values.commonAnnotations) }}
 annotations:
   {{- toYaml . | nindent 2 }}
 {{- end }}
@@ -62,7 +71,7 @@ imagePullSecrets:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- with .Values.priorityClassName }}
-priorityClassName: {{ . }}
+priorityClassName: {{ toYaml . }}
 {{- end }}
 securityContext:
   {{- toYaml .Values.podSecurityContext | nindent 2 }}
@@ -90,10 +99,33 @@ tolerations:
 {{- end }}
 {{- end }}
 
+{{/* Refuses labels that are the chart's own: a dict of path and labels. Selectors would miss their pods. */}}
+{{- define "fakecloud.checkLabels" -}}
+{{- range list "name" "instance" "component" "version" "managed-by" "part-of" }}
+{{- $key := printf "app.kubernetes.io/%s" . }}
+{{- if hasKey (default (dict) $.labels) $key }}
+{{- fail (printf "%s: %s is a label that the chart sets itself: use another" $.path $key) }}
+{{- end }}
+{{- end }}
+{{- if hasKey (default (dict) $.labels) "helm.sh/chart" }}
+{{- fail (printf "%s: helm.sh/chart is a label that the chart sets itself: use another" .path) }}
+{{- end }}
+{{- end }}
+
 {{/* Refusals that a schema cannot express. */}}
 {{- define "fakecloud.check" -}}
+{{- include "fakecloud.checkLabels" (dict "path" "commonLabels" "labels" .Values.commonLabels) }}
+{{- include "fakecloud.checkLabels" (dict "path" "podLabels" "labels" .Values.podLabels) }}
+{{- include "fakecloud.checkLabels" (dict "path" "metrics.serviceMonitor.labels" "labels" .Values.metrics.serviceMonitor.labels) }}
+{{- include "fakecloud.checkLabels" (dict "path" "metrics.dashboard.labels" "labels" .Values.metrics.dashboard.labels) }}
+{{- if not (regexMatch "^[a-z]" (include "fakecloud.fullname" .)) }}
+{{- fail (printf "the names of Services begin with a letter, and %s does not: set fullnameOverride" (include "fakecloud.fullname" .)) }}
+{{- end }}
 {{- if and .Values.persistence.hostPath .Values.persistence.existingClaim }}
 {{- fail "persistence: give hostPath or existingClaim, not both" }}
+{{- end }}
+{{- if not (regexMatch "^([!-~]{16,})?$" (default "" .Values.token.value)) }}
+{{- fail "token.value: give at least 16 characters, without spaces and others that cannot be seen, or nothing" }}
 {{- end }}
 {{- if and .Values.token.value .Values.token.existingSecret }}
 {{- fail "token: give value or existingSecret, not both" }}
