@@ -13,7 +13,10 @@ import (
 // Linux only: elsewhere Docker runs in a virtual machine, whose network the machine does not see.
 type kindPlace struct{ workshop }
 
-func (kindPlace) String() string { return "in kind" }
+// kindName is not plain "demo": kind's clusters are the user's on the whole machine, and one of that name need not be this demo's.
+const kindName = "cloudgate-demo"
+
+func (kindPlace) String() string { return fmt.Sprintf("called %q in kind", kindName) }
 
 func kindWorks(ctx context.Context) bool {
 	return exec.CommandContext(ctx, "kind", "version").Run() == nil && exec.CommandContext(ctx, "docker", "info").Run() == nil
@@ -34,7 +37,7 @@ func (kindPlace) build() []string { return []string{"bin/helm"} }
 func (p kindPlace) kubeconfig() string { return filepath.Join(p.dir, "kubeconfig") }
 
 func (p kindPlace) kind(ctx context.Context, args ...string) *exec.Cmd {
-	return exec.CommandContext(ctx, "kind", append(args, "--name", clusterName)...)
+	return exec.CommandContext(ctx, "kind", append(args, "--name", kindName)...)
 }
 
 func (p kindPlace) up(ctx context.Context, t *task) error {
@@ -43,9 +46,13 @@ func (p kindPlace) up(ctx context.Context, t *task) error {
 		return err
 	}
 	for _, name := range strings.Fields(string(clusters)) {
-		if name == clusterName {
+		if name == kindName {
 			t.note = "is up already"
-			return t.run(p.kind(ctx, "export", "kubeconfig", "--kubeconfig", p.kubeconfig()))
+			if err := t.run(p.kind(ctx, "export", "kubeconfig", "--kubeconfig", p.kubeconfig())); err != nil {
+				return err
+			}
+			// Whoever interrupts kind leaves a cluster that it lists all the same.
+			return t.run(p.outside(ctx, "kubectl", "wait", "--for=condition=Ready", "nodes", "--all", "--timeout=3m"))
 		}
 	}
 	return t.show(p.kind(ctx, "create", "cluster", "--wait", "3m", "--kubeconfig", p.kubeconfig()))

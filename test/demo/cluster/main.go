@@ -87,7 +87,7 @@ func up(ctx context.Context, w workshop, where string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("A Kubernetes called %q, %s, with Cloudgate and a fake cloud in it.\n", clusterName, p)
+	fmt.Printf("A Kubernetes %s, with Cloudgate and a fake cloud in it.\n", p)
 	if !p.knows(w) {
 		fmt.Println("The first time this downloads and compiles all of it, which takes 10 minutes and more on two cores; after that it takes seconds.")
 	}

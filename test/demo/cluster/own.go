@@ -12,7 +12,12 @@ import (
 // ownPlace runs the cluster with bin/cluster: namespaces on this machine, no Docker.
 type ownPlace struct{ workshop }
 
-func (ownPlace) String() string { return "in namespaces of this machine" }
+// clusterName is what bin/cluster calls it, among the clusters of this source tree.
+const clusterName = "demo"
+
+func (ownPlace) String() string {
+	return fmt.Sprintf("called %q in namespaces of this machine", clusterName)
+}
 
 // needs are programs that a build or a node of the cluster calls, and the Debian packages that have them.
 var needs = []struct{ program, pack string }{
@@ -53,7 +58,7 @@ func (p ownPlace) prepare(ctx context.Context, t *task) error {
 func (ownPlace) missing(ctx context.Context) []string {
 	var packs []string
 	for _, n := range needs {
-		if _, err := exec.LookPath(n.program); err != nil {
+		if !installed(n.program) {
 			packs = append(packs, n.pack)
 		}
 	}
@@ -61,6 +66,16 @@ func (ownPlace) missing(ctx context.Context) []string {
 		packs = append(packs, "libseccomp-dev", "libc6-dev")
 	}
 	return packs
+}
+
+// installed looks in the administrator's folders, too: the PATH of a root who came by su has none of them.
+func installed(program string) bool {
+	for _, path := range []string{program, "/usr/local/sbin/" + program, "/usr/sbin/" + program, "/sbin/" + program} {
+		if _, err := exec.LookPath(path); err == nil {
+			return true
+		}
+	}
+	return false
 }
 
 func (ownPlace) build() []string { return []string{"bin/cluster", "bin/helm"} }
@@ -94,10 +109,10 @@ func (p ownPlace) knows(w workshop) bool {
 	return err == nil
 }
 
-func (ownPlace) goOn() string {
-	return `  bin/cluster shell --name demo                       # a shell beside the cluster, with kubectl: the load balancers answer there
+func (p ownPlace) goOn() string {
+	return fmt.Sprintf(`  bin/cluster shell --name demo                       # a shell beside the cluster, with kubectl: the load balancers answer there
   bin/cluster exec --name demo -- kubectl get gateways,httproutes -A
-  bin/cluster kubeconfig --name demo > kubeconfig     # for a kubectl of your own on this machine
+  export KUBECONFIG='%s'     # for a kubectl of your own on this machine
   bin/cluster logs --name demo kubelet                # and the other parts
-`
+`, p.path(".cache", "clusters", clusterName, "kubeconfig"))
 }

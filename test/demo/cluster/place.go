@@ -10,9 +10,6 @@ import (
 	"runtime"
 )
 
-// clusterName is the name of the demo's cluster, whoever runs it.
-const clusterName = "demo"
-
 // place is where the cluster runs. What differs between places is here, and nothing else.
 type place interface {
 	fmt.Stringer
