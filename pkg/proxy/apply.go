@@ -20,9 +20,13 @@ func (e *Engine) Apply(c *Config) error {
 	if e.closed {
 		return ErrClosed
 	}
+	e.setSessionKey(c.SessionKey)
 	old := e.pools
 	pools, changed := e.applyPools(c.Pools)
 	e.pools = pools
+	if changed {
+		e.sticky = anySticky(pools)
+	}
 	err := e.applyListeners(c.Listeners)
 	// Last, so that no request finds a pool gone that its rule still names.
 	if changed {
@@ -69,7 +73,7 @@ func (e *Engine) applyListeners(want map[string]*Listener) error {
 		if err != nil {
 			fail(name, true, err)
 		}
-		v := &version{site: site, pools: e.pools}
+		v := &version{site: site, pools: e.pools, sticky: e.sticky}
 		if l != nil {
 			l.version.Store(v)
 		} else if l, err = e.listen(key); err != nil {

@@ -34,7 +34,7 @@ func (e *Engine) samePools(want map[string]*Pool) bool {
 
 // newPool makes a pool and takes hold of its endpoints and their checks, which go on as they are when another pool has them.
 func (e *Engine) newPool(name string, cfg *Pool) *pool {
-	p := &pool{name: name, cfg: cfg, epoch: &e.epoch}
+	p := &pool{name: name, cfg: cfg, epoch: &e.epoch, sticky: newSticky(cfg.Session, e.options.Logf, "pool", name)}
 	fingerprint := cfg.TLS.fingerprint()
 	for _, want := range cfg.Endpoints {
 		key := endpointKey{address: want.Address, protocol: cfg.Protocol, tls: fingerprint}

@@ -22,6 +22,7 @@ type Engine struct {
 	epoch   atomic.Uint64 // see pool.epoch
 	layer4  layer4
 	tickets tickets
+	sealer  atomic.Pointer[sealer] // of sessions
 
 	ctx    context.Context // of what runs in the background
 	cancel context.CancelFunc
@@ -31,6 +32,7 @@ type Engine struct {
 	listeners map[string]*listener   // that are bound, by name
 	draining  map[*listener]struct{} // that are closed and have connections yet
 	pools     map[string]*pool
+	sticky    bool // one of pools has sessions
 	endpoints map[endpointKey]*endpoint
 	checks    map[checkKey]*check
 

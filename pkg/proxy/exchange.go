@@ -27,6 +27,8 @@ type exchange struct {
 	prefix   string        // that the rule matched; "" when it did not match by prefix
 	route    *routeState   // of the rule that matched; nil when none did
 	backend  *backendState // nil unless forwarded
+	sticky   *sticky       // nil without sessions
+	held     *member       // the endpoint of the client's session; nil when it shows none
 	member   *member       // the endpoint of the last try; nil before the first
 	tried    tried         // endpoints
 	fresh    bool          // the next try is to use a new connection

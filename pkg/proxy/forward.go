@@ -10,7 +10,12 @@ import (
 // forward sends the request to one of the rule's backends by weight and passes the response on.
 func (x *exchange) forward() {
 	f := x.route.forward
-	x.backend = f.choose()
+	if f.sticky != nil || x.version.sticky {
+		x.resume(f)
+	}
+	if x.backend == nil {
+		x.backend = f.choose()
+	}
 	if x.backend == nil {
 		x.answer(http.StatusInternalServerError, "no backend has weight")
 		return
@@ -27,6 +32,9 @@ func (x *exchange) forward() {
 	if p == nil {
 		x.answer(http.StatusInternalServerError, "the backend's pool is not there")
 		return
+	}
+	if x.sticky = f.sticky; x.sticky == nil {
+		x.sticky = p.sticky
 	}
 	x.prepare(f)
 	x.limit = newLimit(x.ctx, f.cfg)
@@ -81,6 +89,9 @@ func (x *exchange) relay() {
 	resp := &x.resp
 	resp.Fields = x.backend.response.apply(resp.Fields)
 	resp.Fields = x.route.response.apply(resp.Fields)
+	if x.sticky != nil {
+		x.keepSession()
+	}
 	if x.route.cors != nil {
 		x.share()
 	}

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"slices"
+	"sync"
 	"sync/atomic"
 )
 
@@ -13,6 +14,9 @@ type pool struct {
 	epoch   *atomic.Uint64 // of the engine: it moves when the health of any endpoint does
 	turn    atomic.Uint64
 	choice  atomic.Pointer[choice]
+	sticky  *sticky // nil without sessions
+	indexed sync.Once
+	index   directory // valid after indexed
 }
 
 // member is an endpoint as one pool has it.

@@ -22,7 +22,7 @@ func (x *exchange) connect(p *pool) {
 func (x *exchange) attempt(p *pool) outcome {
 	why := tryNone
 	for n := 0; n < x.engine.options.MaxTries; n++ {
-		m := p.pick(&x.tried)
+		m := x.pick(p)
 		if m == nil {
 			break
 		}

@@ -24,6 +24,7 @@ type forwardState struct {
 	cfg      *Forward
 	request  edit
 	backends []backendState
+	sticky   *sticky  // nil without sessions of the rule's own
 	sums     []uint64 // sums[i] is the weight of backends[:i+1]
 	turn     atomic.Uint64
 }
@@ -149,7 +150,7 @@ func newRouteState(rule *Rule, logf func(string, ...any)) *routeState {
 	case *Forward:
 		s.broken = unsendable(a.RewriteHost, a.RewritePath)
 		s.response = newEdit(&a.ResponseHeaders, refused)
-		f := &forwardState{cfg: a, request: newEdit(&a.RequestHeaders, refused)}
+		f := &forwardState{cfg: a, request: newEdit(&a.RequestHeaders, refused), sticky: newSticky(a.Session, logf, "rule", rule.Name)}
 		var sum uint64
 		for i := range a.Backends {
 			b := &a.Backends[i]

@@ -8,8 +8,9 @@ import (
 // version is the configuration as one listener's traffic sees it: its servers and the pools that their rules point at. It is immutable and
 // swapped whole. A request, connection or session takes one when it begins and keeps it to its end.
 type version struct {
-	site  *listenerView
-	pools map[string]*pool
+	site   *listenerView
+	pools  map[string]*pool
+	sticky bool // one of pools has sessions
 }
 
 // listenerView is a Listener made ready to serve.
