@@ -184,8 +184,11 @@ func testStop(t *testing.T, c cluster) {
 		t.Helper()
 		eventually(t, "state", func() error {
 			stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", cmd.Process.Pid))
-			if got := strings.Fields(string(stat)[strings.LastIndexByte(string(stat), ')')+1:])[0]; err != nil || !strings.Contains(want, got) {
-				return fmt.Errorf("got %s, %v, want one of %s", got, err, want)
+			if err != nil {
+				return err
+			}
+			if got := strings.Fields(string(stat)[strings.LastIndexByte(string(stat), ')')+1:])[0]; !strings.Contains(want, got) {
+				return fmt.Errorf("got %s, want one of %s", got, want)
 			}
 			return nil
 		})
@@ -193,12 +196,15 @@ func testStop(t *testing.T, c cluster) {
 	// Before there is a command, a signal is this program's own.
 	eventually(t, "the command", func() error {
 		children, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", cmd.Process.Pid))
+		if err != nil {
+			return err
+		}
 		for _, file := range children {
 			if data, err := os.ReadFile(file); err == nil && len(data) > 0 {
 				return nil
 			}
 		}
-		return fmt.Errorf("not there (%v)", err)
+		return errors.New("not there")
 	})
 	for _, step := range []struct {
 		signal syscall.Signal

@@ -269,7 +269,7 @@ func (p part) build(ctx context.Context, store string, log io.Writer) (err error
 	args = append(append(args, "-o", temp+"/"), p.packages...)
 	compiler := Find("go")
 	if compiler == "" {
-		return fmt.Errorf("building %s: there is no go in PATH; sudo leaves PATH out: sudo env \"PATH=$PATH\" ...", p.name)
+		return fmt.Errorf("building %s: there is no go in PATH (sudo leaves PATH out, sudo env \"PATH=$PATH\" does not)", p.name)
 	}
 	cmd := exec.CommandContext(ctx, compiler, args...)
 	// Whoever builds next must not find this one still at it.
