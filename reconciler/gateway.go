@@ -83,6 +83,9 @@ func (c *Controller) serve(ctx context.Context, gw *gwv1.Gateway, class *gwv1.Ga
 	}
 	o := outcomeOf(&p, lb)
 	c.tell(ctx, gw, lb, x, &p, o)
+	if p.moment {
+		return reconcile.Result{RequeueAfter: p.again}, p, nil
+	}
 	now := metav1.NewTime(c.now())
 	cs := statusChanges(c.writer, s, status.Of(s, report, o, now))
 	c.loadBalancerChange(&cs, lb, gw, wanted, &p, o, now)

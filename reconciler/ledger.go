@@ -63,6 +63,7 @@ type entry struct {
 	checked  bool      // got is as an audit saw it: what a plan then finds is drift
 	polled   time.Time // when the cloud was last asked about pending work
 	polls    int       // how often in a row
+	working  time.Time // since when the cloud has work that is pending; zero where it has none
 	retries  int       // passes in a row that ended with something to try again
 	outage   outage
 

@@ -195,7 +195,7 @@ func TestDriftDuringDowntimeIsFoundByTheFirstAudit(t *testing.T) {
 func TestPendingIsAskedAfterAndNotAnError(t *testing.T) {
 	w := newWorld(t)
 	w.cloud.polls = 8
-	w.start()
+	w.start(func(c *reconciler.Config) { c.PollMin, c.PollMax = 50*time.Millisecond, 50*time.Millisecond })
 	w.apply(service("web", "10.0.0.1")...)
 	w.apply(gateway("gw"), route("a", "gw", "web"))
 	w.until("provisioning is shown", func() bool {
@@ -211,6 +211,29 @@ func TestPendingIsAskedAfterAndNotAnError(t *testing.T) {
 	got := w.calls()
 	if got.Steps["create lb"] != 1 || got.Reads != 8 {
 		t.Errorf("calls: %+v, want the load balancer created once and 8 reads", got)
+	}
+}
+
+// A cloud that is done in a moment costs one write of each status, not one that says that it works and one that it is done.
+func TestPendingForAMomentIsNotSaid(t *testing.T) {
+	w := newWorld(t)
+	w.cloud.polls = 3
+	w.start()
+	w.apply(service("web", "10.0.0.1")...)
+	w.apply(route("a", "gw", "web"))
+	w.settle()
+	before := w.statusWrites()
+	w.apply(gateway("gw"))
+	w.programmed("gw")
+	w.settle()
+	after := w.statusWrites()
+	for _, object := range []string{"Gateway default/gw", "LoadBalancer default/gw", "HTTPRoute default/a"} {
+		if got := after[object] - before[object]; got != 1 {
+			t.Errorf("the status of %s was written %d times, want once", object, got)
+		}
+	}
+	if got := w.calls(); got.Reads != 3 {
+		t.Errorf("%d reads, want 3: it was not pending", got.Reads)
 	}
 }
 

@@ -48,6 +48,7 @@ type pass struct {
 	found    []string  // drift that this pass found and set out to repair
 	settled  string    // the digest, where applied
 	again    time.Duration
+	moment   bool   // the cloud works on it, and has for a moment only: there is nothing to report yet
 	outage   string // what there is to say of the outage that the pass met; "" when it met none
 	began    bool   // the outage is to be told by an event now
 }
@@ -65,8 +66,16 @@ func (c *Controller) converge(ctx context.Context, x *executor, e *entry, want g
 			break
 		}
 	}
+	p.forgetMended()
 	c.conclude(e, want, &p)
 	return p
+}
+
+// forgetMended leaves of the new failures those that are failures still: the next try may have succeeded.
+func (p *pass) forgetMended() {
+	p.fresh = slices.DeleteFunc(p.fresh, func(f failure) bool {
+		return !slices.ContainsFunc(p.failures, func(g failure) bool { return g.step.ID() == f.step.ID() && g.err.Error() == f.err.Error() })
+	})
 }
 
 // learn makes sure that the ledger knows what the cloud has, with as few reads as can be. It returns false where nothing has to be
@@ -347,6 +356,30 @@ func (c *Controller) conclude(e *entry, want graph.Graph, p *pass) {
 	}
 	if p.asked && !e.known && p.again == 0 {
 		p.soonest(c.retryDelay(nil, max(e.retries, 1)))
+	}
+	c.concludeMoment(e, p)
+}
+
+// aMoment is how long a cloud may work on something before the statuses say so. One that is done by then answers within the change that
+// it was asked for, and each status is written once.
+const aMoment = 200 * time.Millisecond
+
+// concludeMoment tells a cloud that has just begun from one that takes its time. A pass that has anything else to tell tells it all.
+func (c *Controller) concludeMoment(e *entry, p *pass) {
+	switch {
+	case !p.asked:
+		return // nothing is known
+	case len(p.pending) == 0:
+		e.working = time.Time{}
+		return
+	}
+	now := c.now()
+	if e.working.IsZero() {
+		e.working = now
+	}
+	left := e.working.Add(aMoment).Sub(now)
+	if p.moment = left > 0 && left <= aMoment && len(p.failures) == 0 && len(p.drift) == 0; p.moment {
+		p.soonest(left)
 	}
 }
 
