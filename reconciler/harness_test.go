@@ -16,6 +16,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	ctrlconfig "sigs.k8s.io/controller-runtime/pkg/config"
 	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
@@ -79,6 +80,7 @@ func (w *world) start(change ...func(*reconciler.Config)) {
 	}
 	mgr, err := w.store.Manager(manager.Options{
 		Metrics: metricsserver.Options{BindAddress: "0"}, HealthProbeBindAddress: "0", Logger: w.logger(),
+		Controller: ctrlconfig.Controller{RecoverPanic: new(false)}, // a pass that panics is tried again, and nobody would know
 	})
 	if err != nil {
 		w.t.Fatal(err)
