@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/miekg/dns"
+	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 )
 
@@ -206,6 +207,52 @@ func TestAddressesOfOthers(t *testing.T) {
 	}
 }
 
+// TestTheEndsOfANetwork: no host has them, and in a small network they are not numbered 0 and 255.
+func TestTheEndsOfANetwork(t *testing.T) {
+	machine, outside := newNamespace(t), newNamespace(t)
+	connect(machine, "eth0", outside, "lan0")
+	machine.give("eth0", "172.31.0.18/28")
+	outside.give("lan0", "172.31.0.17/28")
+	n := launch(t, machine, "172.31.0.18:7070", "--interface", "eth0", "--address-pool", "172.31.0.16-172.31.0.32")
+	n.ready(t)
+	for _, end := range []string{"172.31.0.16", "172.31.0.31"} {
+		refused := n.call(t, 409, "POST", "/v1/loadbalancers", obj{"name": "asks", "scheme": "internet", "addresses": []string{end}})
+		if got := refused["error"].(obj)["message"].(string); !strings.Contains(got, "in use by a network of this machine") {
+			t.Errorf("%s: want to be told what it is, got %q", end, got)
+		}
+	}
+	if _, ip := n.balancer(t, "a", machine.backend("172.31.0.18:0")); ip != "172.31.0.19" {
+		t.Errorf("want the first address that a host can have and nobody has, 172.31.0.19, got %s", ip)
+	}
+}
+
+// TestAnInterfaceThatGoesAndComes: its addresses go with it, as the machine's own do; they come back with it, announced.
+func TestAnInterfaceThatGoesAndComes(t *testing.T) {
+	machine, outside := network(t)
+	machine.give("lo", "10.255.0.1/32")
+	n := launch(t, machine, "10.255.0.1:7070", "--interface", "eth0")
+	n.ready(t)
+	_, ip := n.balancer(t, "a", machine.backend("10.255.0.1:0"))
+	if status, _ := outside.get("http://" + ip + "/"); status != 200 {
+		t.Fatalf("before: got %d", status)
+	}
+	machine.do(func() { machine.check(netlink.LinkDel(machine.link("eth0"))) })
+	n.says(t, "addresses cannot be looked after", "eth0")
+	id := n.call(t, 201, "POST", "/v1/loadbalancers", obj{"name": "b", "scheme": "internet"})["id"].(string)
+	eventually(t, "the load balancer that has no address says why", func() bool {
+		lb := n.call(t, 200, "GET", "/v1/loadbalancers/"+id, nil)
+		reason, _ := lb["stateReason"].(string)
+		return strings.Contains(reason, "interface eth0: Link not found")
+	})
+	connect(machine, "eth0", outside, "lan0")
+	machine.give("eth0", "172.31.0.2/24")
+	outside.give("lan0", "172.31.0.1/24")
+	eventually(t, "both have their addresses again", func() bool {
+		status, _ := outside.get("http://" + ip + "/")
+		return status == 200 && n.call(t, 200, "GET", "/v1/loadbalancers/"+id, nil)["state"] == "active"
+	})
+}
+
 // TestTwoCloudsOnOneMachine: each has its own interface, and none takes the other's.
 func TestTwoCloudsOnOneMachine(t *testing.T) {
 	machine, outside := network(t)
@@ -246,6 +293,8 @@ func TestInterfacesThatDoNotServe(t *testing.T) {
 	}{
 		{"interface eth9: Link not found: there are lo, eth0", nil, []string{"--interface", "eth9"}},
 		{"address pool fd00::/64: on an interface load balancers have IPv4 addresses alone", nil, []string{"--interface", "eth0", "--address-pool", "fd00::/64"}},
+		{"address pool 224.0.1.0/24: addresses of 224.0.0.0/3 are not those of hosts", nil, []string{"--interface", "eth0", "--address-pool", "224.0.1.0/24"}},
+		{"address pool 127.0.1.0/24: addresses of 127.0.0.0/8 are not those of hosts", nil, []string{"--interface", "eth0", "--address-pool", "127.0.1.0/24"}},
 		{"interface lo has no IPv4 network to take addresses from", nil, []string{"--interface", "lo"}},
 		{"interface eth0 cannot be changed: that takes the capability NET_ADMIN", []uintptr{unix.CAP_NET_BIND_SERVICE}, []string{"--interface", "eth0"}},
 	}

@@ -152,6 +152,11 @@ func (k *linux) state() (state, error) {
 			continue
 		}
 		bits := onesOf(a.Mask)
+		for _, end := range ends(netip.PrefixFrom(ip, bits)) {
+			if s.others[end] == "" {
+				s.others[end] = aNetwork
+			}
+		}
 		switch {
 		case a.LinkIndex == k.index && a.Label == k.label && bits == 32:
 			s.ours[ip] = a.Label

@@ -15,6 +15,7 @@ const Auto = "auto"
 const (
 	thisMachine = "this machine itself"
 	aGateway    = "a gateway of this machine"
+	aNetwork    = "a network of this machine, as its own address or that of its broadcasts"
 )
 
 const (

@@ -295,6 +295,34 @@ func TestTheNeighbourTableStaysSmall(t *testing.T) {
 	}
 }
 
+func TestSuits(t *testing.T) {
+	for _, tt := range []struct{ first, last, want string }{
+		{"172.18.200.0", "172.18.200.255", ""},
+		{"1.0.0.0", "126.255.255.255", ""},
+		{"128.0.0.0", "223.255.255.255", ""},
+		{"0.0.0.0", "1.0.0.0", "0.0.0.0/8"},
+		{"126.0.0.0", "128.0.0.0", "127.0.0.0/8"},
+		{"223.255.255.255", "224.0.0.0", "224.0.0.0/3"},
+		{"255.255.255.255", "255.255.255.255", "224.0.0.0/3"},
+		{"fd00::", "fd00::1", "IPv4 addresses alone"},
+	} {
+		if err := Suits(ip(tt.first), ip(tt.last)); (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s to %s: want %q, got %v", tt.first, tt.last, tt.want, err)
+		}
+	}
+}
+
+func TestEnds(t *testing.T) {
+	for network, want := range map[string][]netip.Addr{
+		"172.31.0.18/28": {ip("172.31.0.16"), ip("172.31.0.31")}, "10.1.2.3/8": {ip("10.0.0.0"), ip("10.255.255.255")},
+		"10.0.0.1/30": {ip("10.0.0.0"), ip("10.0.0.3")}, "10.0.0.1/31": nil, "10.0.0.1/32": nil, "1.2.3.4/0": nil, "fd00::1/64": nil,
+	} {
+		if got := ends(netip.MustParsePrefix(network)); !slices.Equal(want, got) {
+			t.Errorf("%s: want %v, got %v", network, want, got)
+		}
+	}
+}
+
 func TestShare(t *testing.T) {
 	tests := []struct{ network, first, last string }{
 		{"172.18.0.2/16", "172.18.252.0", "172.18.255.254"},

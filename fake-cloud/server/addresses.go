@@ -42,8 +42,8 @@ func (s *Server) openLink() (world.AddressPool, error) {
 			return pool, fmt.Errorf("interface %s: %w", s.link.Name(), err)
 		}
 	}
-	if !pool.First.Is4() {
-		return pool, fmt.Errorf("address pool %s: on an interface load balancers have IPv4 addresses alone", pool)
+	if err := lan.Suits(pool.First, pool.Last); err != nil {
+		return pool, fmt.Errorf("address pool %s: %w", pool, err)
 	}
 	if network.IsValid() && !(network.Contains(pool.First) && network.Contains(pool.Last)) {
 		s.cfg.Log.Warn("the address pool is not within the interface's network: other machines need a route to it",
