@@ -35,6 +35,7 @@ func (e *Engine) samePools(want map[string]*Pool) bool {
 // newPool makes a pool and takes hold of its endpoints and their checks, which go on as they are when another pool has them.
 func (e *Engine) newPool(name string, cfg *Pool) *pool {
 	p := &pool{name: name, cfg: cfg, epoch: &e.epoch, sticky: newSticky(cfg.Session, e.options.Logf, "pool", name)}
+	p.budget = e.budgetFor(name, cfg.Budget)
 	fingerprint := cfg.TLS.fingerprint()
 	for _, want := range cfg.Endpoints {
 		key := endpointKey{address: want.Address, protocol: cfg.Protocol, tls: fingerprint}
@@ -45,6 +46,8 @@ func (e *Engine) newPool(name string, cfg *Pool) *pool {
 		}
 		ep.refs++
 		m := &member{endpoint: ep, weight: uint64(cmp.Or(want.Weight, 1)), draining: want.Draining}
+		m.allow(cfg.Protocol, &cfg.Limits)
+		m.stake = e.holdStake(stakeKey{name, key}, cfg.Limits.Drain, want.Draining)
 		if cfg.Health != nil {
 			m.check = e.holdCheck(checkKey{key, *cfg.Health}, ep)
 		}
@@ -59,7 +62,16 @@ func (e *Engine) dropPools(old, kept map[string]*pool) {
 		if kept[name] == p {
 			continue
 		}
+		drain := p.cfg.Limits.Drain
+		if now := kept[name]; now != nil {
+			drain = now.cfg.Limits.Drain
+		} else {
+			delete(e.budgets, name)
+		}
 		for _, m := range p.members {
+			if m.stake != nil {
+				e.dropStake(m.stake, drain)
+			}
 			if m.check != nil {
 				e.dropCheck(m.check)
 			}

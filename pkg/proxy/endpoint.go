@@ -37,19 +37,18 @@ type endpoint struct {
 	failures     atomic.Uint64
 	ejectedUntil atomic.Int64 // coarse time
 	retired      atomic.Bool  // no pool has it any more
+	line         line         // for room
 
 	refs int // pools that have it; guarded by Engine.mu
 }
 
 func (e *endpoint) address() netip.AddrPort { return e.key.address }
 
-// begin counts a request, connection or session that goes to the member. Every begin has its end.
-func (m *member) begin() {
-	m.inFlight.Add(1)
-	m.requests.Add(1)
+// end is to be called once for each admit that found room.
+func (m *member) end() {
+	m.inFlight.Add(-1)
+	m.line.next()
 }
-
-func (m *member) end() { m.inFlight.Add(-1) }
 
 // unreachable is to be called when no connection could be opened. With active checks the endpoint is out until one succeeds; without, it is a last
 // resort for a short while.

@@ -35,6 +35,8 @@ type Engine struct {
 	sticky    bool // one of pools has sessions
 	endpoints map[endpointKey]*endpoint
 	checks    map[checkKey]*check
+	budgets   map[string]*budget // of pools, by name
+	stakes    map[stakeKey]*stake
 
 	running sync.WaitGroup // accept loops, connections, drains, health checks
 }
@@ -47,6 +49,8 @@ func New(o Options) *Engine {
 		draining:  map[*listener]struct{}{},
 		endpoints: map[endpointKey]*endpoint{},
 		checks:    map[checkKey]*check{},
+		budgets:   map[string]*budget{},
+		stakes:    map[stakeKey]*stake{},
 	}
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	e.slots = newSlots(e.options.MaxConnections)
@@ -108,6 +112,9 @@ func (e *Engine) Close(ctx context.Context) error {
 	e.mu.Lock()
 	e.dropPools(e.pools, nil)
 	e.pools = nil
+	for _, s := range e.stakes {
+		s.stay()
+	}
 	e.mu.Unlock()
 	e.cancel()
 	e.running.Wait()

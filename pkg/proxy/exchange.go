@@ -33,6 +33,10 @@ type exchange struct {
 	tried    tried         // endpoints
 	fresh    bool          // the next try is to use a new connection
 	limit    *limit        // the timeouts of the route; nil when it sets none
+	replay   *replay       // of the request's body; nil where that is not kept
+	lease    lease         // of the pool's stake in the endpoint
+	crowd    *member       // where there was no room; valid after tryBusy
+	patience int64         // precise time until when the request waits for room; 0 before it first does
 	resp     h1.Response   // from the endpoint or the proxy itself
 	respBody body          // of resp; valid until up.done
 	up       upstream      // what the last try left open; nil when nothing
@@ -124,7 +128,12 @@ const (
 	tryBroken          // no response, or none that can be passed on: 502
 	tryTimeout         // 504
 	tryClient          // the client's body failed: x.status is the status to answer, 0 that it is gone
-	tryNone            // there is no endpoint to try; transports do not say so
+	tryBusy            // the endpoint has as many connections as Limits.Connections allows, and no room on them
+
+	// Transports do not say what follows.
+	tryFull    // no endpoint has room
+	tryRefused // the request may not be sent, for x.reason
+	tryNone    // there is no endpoint
 )
 
 // noBody is the body of a message that has none.

@@ -73,10 +73,14 @@ func (x *exchange) failed(why outcome) {
 		x.w.abort()
 	case why == tryClient:
 		x.answer(x.status, x.reason)
+	case why == tryRefused:
+		x.answer(http.StatusServiceUnavailable, x.reason)
 	case x.limit.expired() || why == tryTimeout:
 		x.answer(http.StatusGatewayTimeout, "the endpoint did not answer in time")
 	case why == tryNone:
 		x.answer(http.StatusServiceUnavailable, "no healthy endpoint")
+	case why == tryFull, why == tryBusy:
+		x.answer(http.StatusServiceUnavailable, "every endpoint has as much as it may have")
 	case why == tryUnsent:
 		x.answer(http.StatusServiceUnavailable, "no endpoint could be connected to")
 	default:

@@ -76,9 +76,12 @@ func (t *http2Transport) attempt(x *exchange) (result outcome, again bool) {
 		r.Body = a.body
 		a.body.request = r
 	}
-	conn, err := t.reserve(a.ctx)
+	conn, err := t.reserve(a.ctx, x.member.connections)
 	if err != nil {
 		a.end()
+		if errors.Is(err, errBusy) {
+			return tryBusy, false
+		}
 		var dial *dialError
 		if errors.As(err, &dial) {
 			if !exhausted(err) {

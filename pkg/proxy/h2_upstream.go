@@ -19,6 +19,7 @@ type http2Transport struct {
 	endpoint *endpoint
 	tls      *tls.Config // nil without TLS
 	library  *http2.Transport
+	open     atomic.Int64 // connections, those being opened or closed among them
 
 	mu      sync.Mutex
 	conns   []*http2Conn
@@ -62,8 +63,8 @@ func newHTTP2Transport(e *endpoint) transport {
 }
 
 // reserve returns a connection with a stream set aside for the caller, who uses it by RoundTrip. It opens one when there is none with room, and
-// waits for the one that is being opened. The error is a *dialError, or ctx's.
-func (t *http2Transport) reserve(ctx context.Context) (*http2Conn, error) {
+// waits for the one that is being opened. It opens none over most at once, unless that is 0. The error is errBusy, a *dialError, or ctx's.
+func (t *http2Transport) reserve(ctx context.Context, most int64) (*http2Conn, error) {
 	for {
 		t.mu.Lock()
 		if conn := t.take(); conn != nil {
@@ -72,6 +73,10 @@ func (t *http2Transport) reserve(ctx context.Context) (*http2Conn, error) {
 		}
 		d := t.dialing
 		if d == nil {
+			if most != 0 && t.open.Load() >= most {
+				t.mu.Unlock()
+				return nil, errBusy
+			}
 			d = t.beginDial()
 		}
 		d.waiters++
@@ -95,12 +100,37 @@ func (t *http2Transport) reserve(ctx context.Context) (*http2Conn, error) {
 	}
 }
 
+// errBusy is why no connection was opened that may be opened later.
+var errBusy = errors.New("the endpoint has as many connections as it may have")
+
+// roomy reports whether a request may find room, where no more than most connections may be open.
+func (t *http2Transport) roomy(most int64) bool {
+	if most == 0 || t.open.Load() < most {
+		return true
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, conn := range t.conns {
+		if conn.CanTakeNewRequest() {
+			return true
+		}
+	}
+	return t.dialing != nil
+}
+
+// closed is called when a connection is gone.
+func (t *http2Transport) closed() {
+	t.open.Add(-1)
+	t.endpoint.line.next()
+}
+
 // beginDial opens a connection for all who will wait. t.mu is held.
 func (t *http2Transport) beginDial() *dialing {
 	d := &dialing{done: make(chan struct{})}
 	ctx, cancel := context.WithCancel(context.Background())
 	d.cancel = cancel
 	t.dialing = d
+	t.open.Add(1)
 	go func() {
 		defer cancel()
 		conn, err := t.dial(ctx)
@@ -166,8 +196,10 @@ func (t *http2Transport) dial(ctx context.Context) (*http2Conn, error) {
 	}
 	up, err := t.endpoint.connectTLS(ctx, t.tls)
 	if err != nil {
+		t.closed()
 		return nil, err
 	}
+	up.raw.gone = t.closed
 	var conn net.Conn = up.raw
 	if secured, ok := up.wire.(*tls.Conn); ok {
 		if got := secured.ConnectionState().NegotiatedProtocol; got != http2.NextProtoTLS {
@@ -207,7 +239,7 @@ func (t *http2Transport) retire() {
 
 // probe sends a GET as a health check does.
 func (t *http2Transport) probe(ctx context.Context, path string) error {
-	conn, err := t.reserve(ctx)
+	conn, err := t.reserve(ctx, 0)
 	if err != nil {
 		return plain(err)
 	}

@@ -48,6 +48,12 @@ func (l *listener) forward(s *session, f forwarding) {
 		},
 	}
 	counters.forwarded.Add(1)
+	if m.stake != nil {
+		var l lease
+		m.stake.join(&l)
+		defer m.stake.leave(&l)
+		l.watch(up.raw)
+	}
 	err := r.run()
 	s.client.counters.bytesIn.Add(uint64(r.sent.Load()))
 	s.client.counters.bytesOut.Add(uint64(r.got.Load()))
@@ -71,12 +77,11 @@ func (c upstreamConn) close() { _ = c.raw.Close() } // It may be closed already.
 func (e *Engine) connect(p *pool) (*member, upstreamConn) {
 	var t tried
 	for range e.options.MaxTries {
-		m := p.pick(&t)
+		m := p.admit(&t)
 		if m == nil {
 			break
 		}
 		t.add(m.endpoint)
-		m.begin()
 		up, err := m.connect(e.ctx)
 		if err == nil {
 			return m, up

@@ -116,13 +116,14 @@ func (s *udpServer) begin(v *version, from netip.AddrPort, datagram []byte, t *t
 		return
 	}
 	for range e.options.MaxTries {
-		m := p.pick(t)
+		m := p.admit(t)
 		if m == nil {
 			break
 		}
 		t.add(m.endpoint)
 		session, err := s.open(v, p, m, from)
 		if err != nil {
+			m.end()
 			e.layer4.dropped.Add(1)
 			e.options.Logf("listener %s: session with %s: %v", s.listener.address, m.address(), plain(err))
 			return
@@ -136,7 +137,7 @@ func (s *udpServer) begin(v *version, from netip.AddrPort, datagram []byte, t *t
 	e.layer4.unreachable.Add(1)
 }
 
-// open makes a session, and makes room for it. s.mu is held.
+// open makes a session with a member that admitted it, and makes room for it. s.mu is held.
 func (s *udpServer) open(v *version, p *pool, m *member, from netip.AddrPort) (*udpSession, error) {
 	e := s.listener.engine
 	for limit := e.options.MaxSessions; limit >= 0 && len(s.sessions) >= max(limit, 1); {
@@ -155,7 +156,10 @@ func (s *udpServer) open(v *version, p *pool, m *member, from netip.AddrPort) (*
 	session.stir()
 	session.place = s.recent.PushFront(session)
 	s.sessions[from] = session
-	m.begin()
+	if m.stake != nil {
+		m.stake.join(&session.lease)
+		session.lease.watch(session)
+	}
 	e.layer4.sessions.Add(1)
 	s.running.Add(1)
 	go session.receive()
@@ -177,6 +181,9 @@ func (s *udpServer) drop(session *udpSession) {
 	}
 	delete(s.sessions, session.client)
 	s.recent.Remove(session.place)
+	if stake := session.member.stake; stake != nil {
+		stake.leave(&session.lease)
+	}
 	session.member.end()
 	_ = session.conn.Close() // Its reader sees that, and there is nothing to lose.
 }
@@ -210,6 +217,7 @@ type udpSession struct {
 	conn   *net.UDPConn // connected to the endpoint
 	member *member
 	heard  atomic.Int64 // coarse time of the endpoint's last datagram
+	lease  lease        // of the pool's stake in the endpoint
 
 	// Guarded by server.mu.
 	version *version
@@ -218,6 +226,11 @@ type udpSession struct {
 	place   *list.Element
 	tried   tried
 	pending []byte // the client's last datagram, until the endpoint answered once
+}
+
+// interrupt ends the session. Any goroutine may call it.
+func (u *udpSession) interrupt() {
+	_ = u.conn.SetReadDeadline(aLongTimeAgo) // It fails where the session is over.
 }
 
 // stir notes that the client spoke.

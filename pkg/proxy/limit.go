@@ -85,6 +85,16 @@ func (l *limit) begin() {
 	}
 }
 
+// rest is the time between two tries: that the last was over does not matter any more.
+func (l *limit) rest() {
+	if l == nil {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.over = l.gone
+}
+
 // left is what is left for the whole request, and whether that is limited.
 func (l *limit) left() (time.Duration, bool) {
 	if l == nil || l.request.IsZero() {
@@ -188,6 +198,9 @@ func (h *holder) cutOff() {
 // reports whether the last target was left alone.
 func (x *exchange) watch(target interrupter) bool {
 	alone := x.holder == nil || x.holder.watch(target)
+	if x.lease.joined {
+		alone = x.lease.watch(target) && alone
+	}
 	if x.limit != nil {
 		x.limit.watch(target)
 		return alone && !x.limit.expired()

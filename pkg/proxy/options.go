@@ -41,6 +41,7 @@ type Options struct {
 	UpstreamIdle     time.Duration // after which an unused connection is closed; default 30 s
 	UpstreamLifetime time.Duration // after which a connection is not used again; default 10 min
 	UpstreamSpares   int           // unused connections kept per endpoint; default 512
+	QueueTimeout     time.Duration // for room at an endpoint that has as many connections as its pool allows; default 1 s
 	MaxTries         int           // endpoints tried for one request when the earlier ones did not get it; default 3
 	Eject            time.Duration // how long an endpoint without health checks that cannot be connected to is a last resort; default 2 s
 
@@ -90,6 +91,7 @@ func (o Options) withDefaults() Options {
 	defaults(&o.UpstreamIdle, 30*time.Second)
 	defaults(&o.UpstreamLifetime, 10*time.Minute)
 	defaults(&o.UpstreamSpares, 512)
+	defaults(&o.QueueTimeout, time.Second)
 	defaults(&o.MaxTries, 3)
 	defaults(&o.Eject, 2*time.Second)
 	defaults(&o.MaxStreams, 128)

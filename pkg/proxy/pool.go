@@ -13,6 +13,8 @@ type pool struct {
 	members []*member
 	epoch   *atomic.Uint64 // of the engine: it moves when the health of any endpoint does
 	turn    atomic.Uint64
+	budget  *budget       // nil: every Retry may be followed
+	paused  atomic.Uint64 // retries that waited
 	choice  atomic.Pointer[choice]
 	sticky  *sticky // nil without sessions
 	indexed sync.Once
@@ -25,6 +27,12 @@ type member struct {
 	check    *check // nil without active checks
 	weight   uint64
 	draining bool
+
+	// What the pool's Limits say.
+	most        int64  // requests, connections or sessions at once; 0 for no limit
+	queues      bool   // it is connections that most limits: requests wait for one
+	connections int64  // of HTTP/2 at once; 0 for no limit
+	stake       *stake // nil where nothing is cut
 }
 
 // tried are the endpoints that a request was tried on already.
@@ -50,7 +58,7 @@ type choice struct {
 	sums    []uint64 // sums[i] is the weight of members[:i+1]; nil when all weights are the same
 }
 
-// pick chooses an endpoint that was not tried, and nil when there is none. Call begin on it, and end after use.
+// pick chooses an endpoint that was not tried and has room, and nil when there is none. See admit.
 func (p *pool) pick(t *tried) *member {
 	c := p.choice.Load()
 	if c == nil || c.epoch != p.epoch.Load() || c.until != 0 && c.until <= coarse() {
@@ -61,12 +69,12 @@ func (p *pool) pick(t *tried) *member {
 		return nil
 	}
 	m := c.at(p, p.turn.Add(1))
-	if t == nil || !t.has(m.endpoint) {
+	if (t == nil || !t.has(m.endpoint)) && !m.full() {
 		return m
 	}
 	first := slices.Index(c.members, m)
 	for i := 1; i < len(c.members); i++ {
-		if m = c.members[(first+i)%len(c.members)]; !t.has(m.endpoint) {
+		if m = c.members[(first+i)%len(c.members)]; (t == nil || !t.has(m.endpoint)) && !m.full() {
 			return m
 		}
 	}

@@ -17,6 +17,7 @@ type rawConn struct {
 	in     rawRead
 	out    rawWrite
 	closed atomic.Bool
+	gone   func() // called by the first Close; nil for nothing
 
 	remote, local netip.AddrPort
 }
@@ -72,7 +73,11 @@ func (c *rawConn) Close() error {
 		return net.ErrClosed
 	}
 	theSweeper.forget(&c.deadlines)
-	return c.tcp.Close()
+	err := c.tcp.Close()
+	if c.gone != nil {
+		c.gone()
+	}
+	return err
 }
 
 // reset closes the connection so that the peer sees that it was cut off.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -118,6 +119,7 @@ func (x *exchange) appendBody(out []byte) []byte {
 // for the response to this request, and every response after it would go to the wrong client. It may also be how TLS says that it closes.
 func (t *h1Transport) take(x *exchange) *h1Upstream {
 	if x.fresh {
+		t.spare()
 		return nil
 	}
 	for {
@@ -136,6 +138,20 @@ func (t *h1Transport) take(x *exchange) *h1Upstream {
 		}
 		u.close()
 	}
+}
+
+// spare closes a connection that is not in use, if there is one: a new one is to take its place, so that there are no more than before.
+func (t *h1Transport) spare() {
+	t.mu.Lock()
+	n := len(t.spares)
+	if n == 0 {
+		t.mu.Unlock()
+		return
+	}
+	u := t.spares[0]
+	t.spares = slices.Delete(t.spares, 0, 1)
+	t.mu.Unlock()
+	u.close()
 }
 
 // fits reports whether u is young enough.
