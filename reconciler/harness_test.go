@@ -36,7 +36,7 @@ func TestMain(m *testing.M) {
 }
 
 // deadline bounds how long a test waits for something that is to come.
-const deadline = 20 * time.Second
+const deadline = time.Minute
 
 // world is a cluster in memory, a cloud, and the controller that may run between them.
 type world struct {
