@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"fmt"
 	"testing"
 
 	"github.com/cloudgate-dev/cloudgate/cmd/cloudgate/dev"
@@ -14,32 +13,12 @@ func TestTwoCertificatesOfOneListener(t *testing.T) {
 	names := []string{"one", "two"}
 	certificates := map[string]echo.Certificate{}
 	w := start(t, func(w *world) {
-		w.write("gateway.yaml", `apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {name: web}
-spec:
-  gatewayClassName: fake
-  listeners:
-  - name: https
-    port: 443
-    protocol: HTTPS
-    tls:
-      certificateRefs: [{name: one-tls}, {name: two-tls}]
-`)
+		w.write("gateway.yaml", traffic.TwoCertificates())
 		for _, name := range names {
 			certificates[name] = traffic.NewCertificate(t, name+".example.com")
 			w.secret(name+"-tls", "default", certificates[name])
 			w.write("service-"+name+".yaml", service(name))
 			w.serve(name, name+"-1")
-			w.write("route-"+name+".yaml", fmt.Sprintf(`apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {name: %[1]s}
-spec:
-  parentRefs: [{name: web}]
-  hostnames: [%[1]s.example.com]
-  rules:
-  - backendRefs: [{name: %[1]s, port: 80}]
-`, name))
 		}
 	})
 	g := w.programmed("web", 2)

@@ -68,24 +68,6 @@ func TestBackendTLSPolicy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	policy := func(c echo.Certificate) string {
-		return fmt.Sprintf(`apiVersion: v1
-kind: ConfigMap
-metadata: {name: ca}
-data:
-  ca.crt: |
-    %s
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: BackendTLSPolicy
-metadata: {name: app}
-spec:
-  targetRefs: [{group: "", kind: Service, name: app}]
-  validation:
-    hostname: inner.example.com
-    caCertificateRefs: [{group: "", kind: ConfigMap, name: ca}]
-`, strings.ReplaceAll(strings.TrimSpace(string(c.Chain)), "\n", "\n    "))
-	}
 	w := start(t, func(w *world) {
 		w.write("gateway.yaml", traffic.Gateway80("web"))
 		w.write("app.yaml", service("app")+"---\n"+traffic.HTTPRoute("app", "{name: web}", "app.example.com", toApp))
@@ -95,14 +77,14 @@ spec:
 		}
 		t.Cleanup(func() { b.Close() })
 		w.endpoints("default", "app", "http", "TCP", b.Addr())
-		w.write("policy.yaml", policy(right))
+		w.write("policy.yaml", traffic.BackendTLS("inner.example.com", right))
 	})
 	v := visit(t, w.programmed("web", 1), nil)
 	w.eventually("the backend to answer over TLS", func() error { return v.Answers("http://app.example.com/", 200, "app-1") })
 	if got := v.Must("http://app.example.com/").Echo.SNI; got != "inner.example.com" {
 		t.Errorf("SNI = %q, want inner.example.com", got)
 	}
-	w.write("policy.yaml", policy(wrong))
+	w.write("policy.yaml", traffic.BackendTLS("inner.example.com", wrong))
 	w.eventually("a backend that cannot prove itself to get nothing", func() error {
 		a, err := v.Get("http://app.example.com/")
 		if err != nil {

@@ -37,6 +37,7 @@ func TestInvalidRoutesSayWhyAndCostNothingElse(t *testing.T) {
 		condition, reason string
 	}{
 		{"missing Service", bad("{name: web}", "  - backendRefs: [{name: nobody, port: 80}]\n"), "ResolvedRefs", "BackendNotFound"},
+		{"missing port of a Service", bad("{name: web}", "  - backendRefs: [{name: app, port: 81}]\n"), "ResolvedRefs", "BackendNotFound"},
 		{"backend of an unknown kind", bad("{name: web}", "  - backendRefs: [{group: example.com, kind: Bucket, name: app}]\n"), "ResolvedRefs", "InvalidKind"},
 		{"backend of another namespace", bad("{name: web}", "  - backendRefs: [{name: app, namespace: default, port: 80}]\n"), "ResolvedRefs", "RefNotPermitted"},
 		{"section that does not exist", bad("{name: web, sectionName: nowhere}", toApp), "Accepted", "NoMatchingParent"},
@@ -92,10 +93,47 @@ func TestInvalidGatewaysSayWhyAndCostNothingElse(t *testing.T) {
 			w.gone(tt.manifest)
 		})
 	}
-	// What the schema forbids does not come in at all.
-	if err := w.tryApply(strings.Replace(traffic.Gateway80("bad"), "port: 80", "port: eighty", 1)); err == nil {
-		t.Error("the API server took a port that is no number")
+}
+
+// TestWhatTheSchemaForbidsDoesNotComeIn: the CRDs that the chart installs are those of the Gateway API, with their rules.
+func TestWhatTheSchemaForbidsDoesNotComeIn(t *testing.T) {
+	w := start(t)
+	for name, manifest := range map[string]string{
+		"a port that is no number":             strings.Replace(traffic.Gateway80("bad"), "port: 80", "port: eighty", 1),
+		"a field that does not exist":          strings.Replace(traffic.Gateway80("bad"), "  gatewayClassName", "  gatewayKlassName", 1),
+		"two listeners of one port and name":   traffic.Gateway80("bad") + "  - {name: again, port: 80, protocol: HTTP}\n",
+		"a target type that does not exist":    strings.Replace(nodePortConfig, "targetType: NodePort", "targetType: Carrier", 1),
+		"a redirect and a backend in one rule": traffic.HTTPRoute("bad", "{name: web}", "bad.example.com", "  - filters: [{type: RequestRedirect, requestRedirect: {scheme: https}}]\n    backendRefs: [{name: app, port: 80}]\n"),
+	} {
+		if err := w.tryApply(manifest); err == nil {
+			t.Errorf("the API server took %s", name)
+		}
 	}
+}
+
+// TestRoutesThatTheirParentDoesNotTake say so, or say nothing where the parent is nobody's.
+func TestRoutesThatTheirParentDoesNotTake(t *testing.T) {
+	w, v := startGood(t)
+	w.apply(strings.NewReplacer("HTTPRoute", "TCPRoute", "  hostnames: [bad.example.com]\n", "").Replace(traffic.HTTPRoute("bad", "{name: web}", "bad.example.com", toApp)))
+	w.eventually("the TCPRoute to be refused by an HTTP listener", func() error {
+		const reason = `jsonpath={.status.parents[*].conditions[?(@.type=="Accepted")].reason}`
+		if said := w.kubectl("get", "tcproute", "-n", w.ns, "bad", "-o", reason); said != "NotAllowedByListeners" {
+			return fmt.Errorf("it says %q", said)
+		}
+		return nil
+	})
+	// Nobody answers for these, Cloudgate neither. It has looked at them when it has looked at what came after.
+	lost := traffic.HTTPRoute("lost", "{name: nowhere}", "lost.example.com", toApp)
+	gold := strings.Replace(traffic.Gateway80("gold"), "gatewayClassName: fake", "gatewayClassName: gold", 1)
+	w.apply(lost, gold, traffic.HTTPRoute("more", "{name: web}", "more.example.com", toApp))
+	w.serves(v, "http://more.example.com/", 200, "app")
+	if said := w.kubectl("get", "httproute", "-n", w.ns, "lost", "-o", "jsonpath={.status}"); said != "" {
+		t.Errorf("a route whose Gateway does not exist says %s", said)
+	}
+	if said := w.kubectl("get", "gateway", "-n", w.ns, "gold", "-o", `jsonpath={.status.addresses}{.metadata.finalizers}{.status.conditions[?(@.status=="True")]}`); said != "" {
+		t.Errorf("a Gateway whose class does not exist says %s", said)
+	}
+	v.Want(good, 200, "app")
 }
 
 // TestMissingBackendAnswers500 in its share of the weight.

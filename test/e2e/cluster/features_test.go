@@ -54,18 +54,19 @@ func TestFiltersAndTimeouts(t *testing.T) {
 	traffic.WantFilters(t, v)
 }
 
+// TestListenerSet has another namespace bring a listener and a route of its own.
 func TestListenerSet(t *testing.T) {
-	w := start(t)
+	w, team := start(t), start(t)
 	w.apply(strings.Replace(traffic.Gateway80("web"), "gatewayClassName: fake", "gatewayClassName: fake\n  allowedListeners: {namespaces: {from: All}}", 1))
-	w.apply(`apiVersion: gateway.networking.k8s.io/v1
+	team.apply(fmt.Sprintf(`apiVersion: gateway.networking.k8s.io/v1
 kind: ListenerSet
 metadata: {name: more}
 spec:
-  parentRef: {name: web}
+  parentRef: {name: web, namespace: %s}
   listeners:
   - {name: extra, port: 8081, protocol: HTTP}
-`, traffic.HTTPRoute("app", "{kind: ListenerSet, group: gateway.networking.k8s.io, name: more}", "app.example.com", toApp))
-	w.serve("app")
+`, w.ns), traffic.HTTPRoute("app", "{kind: ListenerSet, group: gateway.networking.k8s.io, name: more}", "app.example.com", toApp))
+	team.serve("app")
 	v := w.visit(w.programmed("web", 0), nil) // the set's route is not the Gateway's
 	w.serves(v, "http://app.example.com:8081/", 200, "app")
 	v.Want("http://app.example.com/", 404, "") // the Gateway's own listener has no route

@@ -58,6 +58,7 @@ type app struct {
 	node     string // where its pods run, empty for anywhere
 	service  string // more of the Service's spec, a line of YAML
 	protocol string // appProtocol of the port
+	tls      string // a Secret: the Service's port speaks TLS with its certificate
 }
 
 // manifest is the Deployment and the Service.
@@ -68,6 +69,11 @@ func (a app) manifest() string {
 	}
 	if a.node != "" {
 		fmt.Fprintf(&pod, "      nodeName: %s\n", a.node)
+	}
+	port, args, mounts := 8080, "", ""
+	if a.tls != "" {
+		port, args, mounts = 8443, "        args: [-tls-cert=/tls/tls.crt, -tls-key=/tls/tls.key]\n", "        volumeMounts: [{name: tls, mountPath: /tls}]\n"
+		fmt.Fprintf(&pod, "      volumes: [{name: tls, secret: {secretName: %s}}]\n", a.tls)
 	}
 	hook := ""
 	if a.preStop > 0 {
@@ -89,7 +95,7 @@ spec:
 %[3]s      containers:
       - name: echo
         image: cloudgate-dev/echo:dev
-        ports: [{name: http, containerPort: 8080}]
+        ports: [{name: http, containerPort: %[7]d}]
         readinessProbe: {httpGet: {path: /readyz, port: 8081}, periodSeconds: 1}
 %[4]s---
 apiVersion: v1
@@ -97,8 +103,8 @@ kind: Service
 metadata: {name: %[1]s}
 spec:
   selector: {app: %[1]s}
-  ports: [{name: http, port: 80, targetPort: 8080%[5]s}]
-%[6]s`, a.name, a.replicas, pod.String(), hook, protocol, a.service)
+  ports: [{name: http, port: 80, targetPort: %[7]d%[5]s}]
+%[6]s`, a.name, a.replicas, pod.String(), hook+args+mounts, protocol, a.service, port)
 }
 
 // serve applies apps of one pod each, and waits for them.

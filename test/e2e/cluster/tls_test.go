@@ -92,3 +92,53 @@ func TestTLSPassthroughBySNI(t *testing.T) {
 		t.Error("a name without a route was answered")
 	}
 }
+
+func TestTwoCertificatesOfOneListener(t *testing.T) {
+	w := start(t)
+	certificates := map[string]echo.Certificate{}
+	for _, name := range []string{"one", "two"} {
+		certificates[name] = traffic.NewCertificate(t, name+".example.com")
+		w.secret(name+"-tls", certificates[name])
+	}
+	w.apply(traffic.TwoCertificates())
+	w.serve("one", "two")
+	g := w.programmed("web", 2)
+	for name, c := range certificates {
+		w.serves(w.visit(g, c.Pool()), "https://"+name+".example.com/", 200, name)
+		if err := traffic.Presents(g.at(443), name+".example.com", c); err != nil {
+			t.Error(err)
+		}
+	}
+	// A new Secret of one leaves the other's certificate as it is.
+	certificates["two"] = traffic.NewCertificate(t, "two.example.com")
+	w.secret("two-tls", certificates["two"])
+	w.eventually("the new certificate of two.example.com", func() error { return traffic.Presents(g.at(443), "two.example.com", certificates["two"]) })
+	if err := traffic.Presents(g.at(443), "one.example.com", certificates["one"]); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestBackendTLSPolicy: pods that speak TLS are asked over it, and get nothing when they cannot prove who they are.
+func TestBackendTLSPolicy(t *testing.T) {
+	const host = "inner.example.com"
+	right, wrong := traffic.NewCertificate(t, host), traffic.NewCertificate(t, host)
+	w := start(t)
+	w.secret("app-tls", right)
+	w.apply(traffic.BackendTLS(host, right))
+	w.apply(traffic.Gateway80("web"), app{name: "app", replicas: 1, tls: "app-tls"}.manifest(), traffic.HTTPRoute("app", "{name: web}", "app.example.com", toApp))
+	w.ready("app")
+	v := w.visit(w.programmed("web", 1), nil)
+	w.serves(v, urlOfApp, 200, "app")
+	if got := v.Must(urlOfApp).Echo.SNI; got != host {
+		t.Errorf("SNI = %q, want %s", got, host)
+	}
+	w.apply(traffic.BackendTLS(host, wrong))
+	w.eventually("a backend that cannot prove itself to get nothing", func() error {
+		if a, err := v.Get(urlOfApp); err != nil || a.Status < 500 {
+			return fmt.Errorf("answered %d, %v", a.Status, err)
+		}
+		return nil
+	})
+	w.apply(traffic.BackendTLS(host, right))
+	w.serves(v, urlOfApp, 200, "app")
+}

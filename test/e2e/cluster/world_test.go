@@ -53,13 +53,29 @@ func start(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	w.ns = namespace.Name
+	began := time.Now()
 	t.Cleanup(func() {
+		w.wantNoPanic(began)
 		if t.Failed() {
 			w.dump()
 		}
 		w.clear(w.ns)
 	})
 	return w
+}
+
+// wantNoPanic reads the controllers' logs: one that panics in a pass recovers and tries again, so that nothing else would show it.
+func (w *world) wantNoPanic(since time.Time) {
+	w.Helper()
+	out, err := w.command("kubectl", "logs", "-n", system, "-l", "app.kubernetes.io/name=cloudgate", "--tail=-1", "--since-time="+since.UTC().Format(time.RFC3339))
+	if err != nil {
+		w.Log(err) // a container may just be starting
+	}
+	for line := range strings.Lines(out) {
+		if strings.Contains(line, "Observed a panic") {
+			w.Errorf("a controller panicked: %s", line)
+		}
+	}
 }
 
 // clear deletes namespaces with all that is in them, waits for their Gateways to go, and wants the cloud to have nothing of them any more.

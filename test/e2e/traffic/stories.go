@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/cloudgate-dev/cloudgate/test/echo"
 )
 
 // The stories that are told of `cloudgate dev` and of a cluster alike: what a user writes, and what has to come of it.
@@ -128,6 +130,47 @@ func WantFilters(t testing.TB, v *Visitor) {
 	if e := a.Echo; e.Host != "inner.example.com" || e.Path != "/whole" || e.Query != "y=z" || e.Headers.Get("X-Set") != "new" {
 		t.Errorf("the backend saw host %q, path %q, query %q, X-Set %q", e.Host, e.Path, e.Query, e.Headers.Get("X-Set"))
 	}
+}
+
+// TwoCertificates is a Gateway web with two certificates behind one HTTPS listener, the Secrets one-tls and two-tls, and a route for each
+// of the host names in them.
+func TwoCertificates() string {
+	manifest := `apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: web}
+spec:
+  gatewayClassName: fake
+  listeners:
+  - name: https
+    port: 443
+    protocol: HTTPS
+    tls:
+      certificateRefs: [{name: one-tls}, {name: two-tls}]
+`
+	for _, name := range []string{"one", "two"} {
+		manifest += "---\n" + HTTPRoute(name, "{name: web}", name+".example.com", fmt.Sprintf("  - backendRefs: [{name: %s, port: 80}]\n", name))
+	}
+	return manifest
+}
+
+// BackendTLS has the load balancer ask the Service app over TLS, as a host name, and want a certificate that is trusted.
+func BackendTLS(hostname string, trusted echo.Certificate) string {
+	return fmt.Sprintf(`apiVersion: v1
+kind: ConfigMap
+metadata: {name: ca}
+data:
+  ca.crt: |
+    %s
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: BackendTLSPolicy
+metadata: {name: app}
+spec:
+  targetRefs: [{group: "", kind: Service, name: app}]
+  validation:
+    hostname: %s
+    caCertificateRefs: [{group: "", kind: ConfigMap, name: ca}]
+`, strings.ReplaceAll(strings.TrimSpace(string(trusted.Chain)), "\n", "\n    "), hostname)
 }
 
 const (
