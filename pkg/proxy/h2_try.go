@@ -98,6 +98,7 @@ func (t *http2Transport) attempt(x *exchange) (result outcome, again bool) {
 		x.proceed()
 	}
 	a.resp, err = conn.RoundTrip(r) //nolint:bodyclose // done closes it.
+	conn.settled()
 	a.mu.Lock()
 	a.final = true
 	a.watch.read.Store(0)

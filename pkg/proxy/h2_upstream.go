@@ -32,6 +32,10 @@ type http2Conn struct {
 	*http2.ClientConn
 	until int64       // coarse time; 0 for never
 	used  atomic.Bool // by a request
+	// Requests that reserve set a stream aside for and whose RoundTrip has not returned: on a connection that is not to be used again
+	// the library refuses those that it has not sent yet.
+	trips   atomic.Int64
+	leaving atomic.Bool // with the last of trips
 }
 
 // dialing is a connection being opened, for all who wait for one.
@@ -62,8 +66,9 @@ func newHTTP2Transport(e *endpoint) transport {
 	return t
 }
 
-// reserve returns a connection with a stream set aside for the caller, who uses it by RoundTrip. It opens one when there is none with room, and
-// waits for the one that is being opened. It opens none over most at once, unless that is 0. The error is errBusy, a *dialError, or ctx's.
+// reserve returns a connection with a stream set aside for the caller, who uses it by RoundTrip and then calls settled. It opens one when
+// there is none with room, and waits for the one that is being opened. It opens none over most at once, unless that is 0. The error is
+// errBusy, a *dialError, or ctx's.
 func (t *http2Transport) reserve(ctx context.Context, most int64) (*http2Conn, error) {
 	for {
 		t.mu.Lock()
@@ -165,8 +170,9 @@ func (t *http2Transport) take() *http2Conn {
 		}
 		if found == nil && conn.ReserveNewRequest() {
 			found = conn
+			conn.trips.Add(1)
 			if t.retired {
-				conn.SetDoNotReuse()
+				conn.leave()
 				continue
 			}
 		}
@@ -179,8 +185,23 @@ func (t *http2Transport) take() *http2Conn {
 	return found
 }
 
-// leave lets the connection end with the last request that is on it.
+// leave lets the connection end with the last request that is on it. Nobody may reserve a stream of it any more.
 func (c *http2Conn) leave() {
+	c.leaving.Store(true)
+	if c.trips.Load() == 0 {
+		c.end()
+	}
+}
+
+// settled is called when a RoundTrip has returned.
+func (c *http2Conn) settled() {
+	if c.trips.Add(-1) == 0 && c.leaving.Load() {
+		c.end()
+	}
+}
+
+// end ends the connection with the last of its streams. It may be called twice.
+func (c *http2Conn) end() {
 	c.SetDoNotReuse()
 	if state := c.State(); state.StreamsActive+state.StreamsReserved+state.StreamsPending == 0 {
 		_ = c.Close() // It is not used any more, whatever it says.
@@ -243,6 +264,7 @@ func (t *http2Transport) probe(ctx context.Context, path string) error {
 	if err != nil {
 		return plain(err)
 	}
+	defer conn.settled()
 	scheme := "http"
 	if t.tls != nil {
 		scheme = "https"

@@ -205,4 +205,3 @@ func anySticky(pools map[string]*pool) bool {
 	}
 	return false
 }
-
