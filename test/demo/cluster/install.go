@@ -22,8 +22,7 @@ type demo struct {
 	workshop
 	place place
 
-	images  map[string]string // file's digest by image
-	renewed map[string]bool   // images that the cluster had in another version, or not at all
+	images map[string]string // file's digest by image
 }
 
 func (d *demo) steps() []step {
@@ -113,17 +112,17 @@ func (d *demo) loadImages(ctx context.Context, t *task) error {
 		return err
 	}
 	has := loaded{Cluster: string(uid), Images: map[string]string{}}
-	d.renewed = map[string]bool{}
+	there := len(images)
 	for _, image := range images {
 		if had.Cluster != has.Cluster || had.Images[image] != d.images[image] {
 			if err := d.place.load(ctx, t, d.path(tarOf(image))); err != nil {
 				return err
 			}
-			d.renewed[image] = true
+			there--
 		}
 		has.Images[image] = d.images[image]
 	}
-	t.note = fmt.Sprintf("%d of %d there already", len(images)-len(d.renewed), len(images))
+	t.note = fmt.Sprintf("%d of %d there already", there, len(images))
 	content, err := json.Marshal(has)
 	if err != nil {
 		return err
@@ -160,8 +159,11 @@ func (d *demo) helm(ctx context.Context, t *task, chart, digest string) error {
 	return t.run(d.place.outside(ctx, d.path("bin", "helm"), "upgrade", "--install", chart, d.path("charts", chart),
 		"--namespace", namespace, "--create-namespace", "--wait", "--timeout", "5m",
 		"--values", d.path("test", "demo", "cluster", "values", chart+".yaml"),
-		"--set-string", "podAnnotations.image="+digest[:min(12, len(digest))]))
+		"--set-string", "podAnnotations.image="+short(digest)))
 }
+
+// short is enough of a digest to tell one image from another.
+func short(digest string) string { return digest[:min(12, len(digest))] }
 
 // example is a folder of examples/. It goes to a namespace of its name.
 type example struct {
