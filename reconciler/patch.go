@@ -29,6 +29,7 @@ type writer struct {
 
 	mu     sync.Mutex
 	wrote  map[types.UID]written
+	under  map[types.UID]*underway
 	passes int                         // under way
 	caught map[types.UID]client.Object // what we wrote and the cache has got while passes were under way
 }
@@ -39,11 +40,17 @@ type written struct {
 	obj  client.Object // as the write left it, until the cache has seen that; nil before and after
 }
 
+// underway are the writes to one object that have no answer yet. Several Gateways can have something to say in the status of a route.
+type underway struct {
+	writes int
+	gone   bool // the object was deleted meanwhile
+}
+
 // writesAtOnce bounds the status writes of one pass that are under way at the same time.
 const writesAtOnce = 16
 
 func newWriter(c client.Client, m *metrics) *writer {
-	return &writer{client: c, metrics: m, wrote: make(map[types.UID]written), caught: make(map[types.UID]client.Object)}
+	return &writer{client: c, metrics: m, wrote: make(map[types.UID]written), under: make(map[types.UID]*underway), caught: make(map[types.UID]client.Object)}
 }
 
 // change is one status to be written.
@@ -142,6 +149,12 @@ func (w *writer) one(ctx context.Context, ch change) error {
 	// Before the write, because its event can come before its answer.
 	w.mu.Lock()
 	w.wrote[uid] = written{ours: digest}
+	under := w.under[uid]
+	if under == nil {
+		under = &underway{}
+		w.under[uid] = under
+	}
+	under.writes++
 	w.mu.Unlock()
 
 	var patch client.Patch
@@ -153,11 +166,16 @@ func (w *writer) one(ctx context.Context, ch change) error {
 	err := w.client.Status().Patch(ctx, ch.want, patch)
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if under.writes--; under.writes == 0 {
+		delete(w.under, uid)
+	}
 	if err != nil {
 		delete(w.wrote, uid)
 		return err
 	}
-	w.wrote[uid] = written{ours: digest, obj: ch.want}
+	if !under.gone { // nothing would ever take it away again
+		w.wrote[uid] = written{ours: digest, obj: ch.want}
+	}
 	return nil
 }
 
@@ -170,6 +188,9 @@ func (w *writer) echoless() predicate.Predicate {
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			delete(w.wrote, e.Object.GetUID())
+			if under := w.under[e.Object.GetUID()]; under != nil {
+				under.gone = true
+			}
 			return true
 		},
 	}
