@@ -1,0 +1,66 @@
+// Command conformance is what test/conformance/run.sh needs around the Gateway API's own suite, which is run as it is: which container
+// images its manifests name, which features it knows, and what its tests say, as a line for each and a table.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/util/sets"
+	"sigs.k8s.io/gateway-api/conformance"
+	"sigs.k8s.io/gateway-api/pkg/features"
+)
+
+const usage = `usage:
+  conformance images                      the images that the suite's manifests name: REPOSITORY NAME TAG, one a line
+  conformance features                    every feature that the suite knows of gateways, with commas between
+  conformance run [-table FILE] [-log FILE] -- COMMAND...
+                                          run a command that writes test2json's events, and say what the tests said
+`
+
+func main() {
+	if len(os.Args) < 2 {
+		fail(usage)
+	}
+	switch os.Args[1] {
+	case "images":
+		list, err := images(conformance.Manifests, "base", "tests")
+		if err != nil {
+			fail(err.Error())
+		}
+		for _, i := range list {
+			fmt.Println(i.repository, i.name, i.tag)
+		}
+	case "features":
+		fmt.Println(strings.Join(gatewayFeatures(), ","))
+	case "run":
+		flags := flag.NewFlagSet("run", flag.ExitOnError)
+		table := flags.String("table", "", "file for the table of results, in Markdown")
+		log := flags.String("log", "", "file for everything that the tests wrote")
+		_ = flags.Parse(os.Args[2:]) // exits on an error
+		status, err := run(flags.Args(), *table, *log)
+		if err != nil {
+			fail(err.Error())
+		}
+		os.Exit(status)
+	default:
+		fail(usage)
+	}
+}
+
+func fail(text string) {
+	fmt.Fprintln(os.Stderr, strings.TrimSpace(text))
+	os.Exit(2)
+}
+
+// gatewayFeatures are all features but those of service meshes.
+func gatewayFeatures() []string {
+	mesh := features.SetsToNamesSet(features.MeshCoreFeatures, features.MeshExtendedFeatures)
+	var names []string
+	for _, f := range sets.List(features.SetsToNamesSet(features.AllFeatures).Difference(mesh)) {
+		names = append(names, string(f))
+	}
+	return names
+}

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"syscall"
+)
+
+// run runs a command whose standard output is test2json's, and returns its exit status. Signals that end this program reach the command
+// too, which is in the same process group, and its tests clean up: they are waited for.
+func run(command []string, tableFile, logFile string) (int, error) {
+	if len(command) == 0 {
+		return 0, errors.New("no command to run")
+	}
+	log := io.Discard
+	if logFile != "" {
+		f, err := os.Create(logFile)
+		if err != nil {
+			return 0, err
+		}
+		defer func() { _ = f.Close() }() // what was not written of a log is no reason to fail
+		log = f
+	}
+	signal.Ignore(os.Interrupt, syscall.SIGTERM)
+	cmd := exec.Command(command[0], command[1:]...)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return 0, err
+	}
+	if err := cmd.Start(); err != nil {
+		return 0, err
+	}
+	r := newResults(os.Stdout, log)
+	readErr := r.read(out)
+	status, err := exitStatus(cmd.Wait())
+	if err = errors.Join(readErr, err); err != nil {
+		return 0, err
+	}
+	r.summary(os.Stdout)
+	if tableFile != "" {
+		if err := os.WriteFile(tableFile, []byte(r.table()), 0o644); err != nil { //nolint:gosec // a report for everybody
+			return 0, err
+		}
+	}
+	if status == 0 && len(r.tests) == 0 {
+		return 0, errors.New("not one test ran")
+	}
+	return status, nil
+}
+
+func exitStatus(err error) (int, error) {
+	var exit *exec.ExitError
+	switch {
+	case err == nil:
+		return 0, nil
+	case errors.As(err, &exit) && exit.ExitCode() > 0:
+		return exit.ExitCode(), nil
+	default:
+		return 0, err
+	}
+}
+
+// event is one line of `go tool test2json`.
+type event struct {
+	Action  string
+	Test    string
+	Elapsed float64
+	Output  string
+}
+
+// read takes events until the end. A line that is none is passed to the log: a program that dies writes what it likes.
+func (r *results) read(in io.Reader) error {
+	lines := bufio.NewScanner(in)
+	lines.Buffer(nil, 16<<20)
+	for lines.Scan() {
+		var e event
+		if json.Unmarshal(lines.Bytes(), &e) != nil {
+			fmt.Fprintln(r.log, lines.Text())
+			continue
+		}
+		r.take(e)
+	}
+	return lines.Err()
+}

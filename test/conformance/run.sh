@@ -1,0 +1,92 @@
+#!/bin/sh
+# Brings a cluster of two nodes up (or takes the one that is up), installs the charts from this tree in it, runs the Gateway API's
+# conformance suite from outside, next to the nodes, and takes the cluster down, unless it was up before. make conformance calls it; the
+# variables come from there.
+set -eu
+root=$(cd "$(dirname "$0")/../.." && pwd)
+
+# Addresses for a Gateway to ask for: one at the end of what the fake cloud has on the cluster's network, which it gives to nobody else
+# before all others are taken, and one of a network that is for documentation alone (RFC 5737).
+USABLE_ADDRESS=172.30.255.250
+UNUSABLE_ADDRESS=192.0.2.1
+PROFILES=GATEWAY-HTTP,GATEWAY-GRPC,GATEWAY-TLS,GATEWAY-TCP,GATEWAY-UDP
+
+step() { printf '== %s\n' "$*"; }
+
+down() {
+	status=$?
+	trap - EXIT INT TERM
+	if [ -n "$KEEP" ]; then
+		step "The cluster $NAME stays up. Look around: $CLUSTER shell --name $NAME ; take it down: $CLUSTER down --name $NAME"
+	else
+		"$CLUSTER" down --name "$NAME" || [ "$status" -ne 0 ]
+	fi
+	exit "$status"
+}
+"$CLUSTER" list | grep -q "^$NAME  *Running" && KEEP=1
+trap down EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+inside() { "$CLUSTER" exec --name "$NAME" -- "$@"; }
+
+# install NAME [FLAGS]: a new image under the same tag makes new pods.
+install() {
+	name=$1
+	shift
+	image=$(cksum <"$IMAGES/$(echo "$name" | tr -d -)".tar | tr ' ' -)
+	inside "$HELM" upgrade --install "$name" "$root/charts/$name" --namespace cloudgate-system --create-namespace \
+		--set image.tag=dev --set-string podAnnotations.image="$image" --wait --timeout 3m "$@" >/dev/null
+}
+
+# The suite's images under exactly the names that its manifests have, each from the program of that name, so that nothing is pulled.
+pack() {
+	"$TOOL" images >"$WORK/images.txt"
+	rm -rf "$WORK/images"
+	while read -r repository name tag; do
+		"$IMAGE_TOOL" -repository "$repository" -tag "$tag" -o "$WORK/images/$tag" "$WORK/programs/$name"
+	done <"$WORK/images.txt"
+}
+
+step "The suite's images"
+pack
+step "A cluster named $NAME, of two nodes"
+"$CLUSTER" up --name "$NAME" --nodes 2
+step "Images"
+"$CLUSTER" load --name "$NAME" "$IMAGES/cloudgate.tar" "$IMAGES/fakecloud.tar" "$WORK"/images/*/*.tar
+step "Charts, with the Gateway API's $CHANNEL channel"
+install fake-cloud
+install cloudgate --set gatewayAPI.install=true --set gatewayAPI.channel="$CHANNEL" \
+	--set 'gatewayClasses[0].name=fake' --set 'gatewayClasses[0].provider=fake'
+inside kubectl wait --for=condition=Accepted gatewayclass/fake --timeout=1m
+# What a run left that was killed.
+inside kubectl delete namespace --selector gateway-conformance --wait --timeout=2m
+
+# The suite reads from the GatewayClass what is supported, unless it is told, and does not when it runs one test.
+claimed=$(inside kubectl get gatewayclass fake -o 'jsonpath={.status.supportedFeatures[*].name}' | tr ' ' ,)
+case $FEATURES in
+'') features=${RUN:+$claimed} ;;
+all) features=$("$TOOL" features) ;;
+*) features=$FEATURES ;;
+esac
+report=$REPORT
+if [ -n "$RUN$FEATURES" ]; then
+	report=$WORK/report.yaml
+fi
+
+step "Features claimed: $claimed"
+step "The suite: ${RUN:-all tests}${FEATURES:+, features $FEATURES}. Everything it says is in $WORK/log.txt"
+set -- --gateway-class=fake --conformance-profiles="$PROFILES" --usable-address="$USABLE_ADDRESS" --unusable-address="$UNUSABLE_ADDRESS" \
+	--organization=cloudgate-dev --project=cloudgate --url=https://github.com/cloudgate-dev/cloudgate \
+	--contact=https://github.com/cloudgate-dev/cloudgate/issues --version="$VERSION" --report-output="$report" \
+	${features:+--supported-features="$features"} ${RUN:+--run-test="$RUN"} $SUITE_FLAGS
+cd "$WORK" # the suite looks for nothing in its folder
+failed=0
+"$TOOL" run -table "$WORK/table.md" -log "$WORK/log.txt" -- \
+	"$CLUSTER" exec --name "$NAME" -- "$GO" tool test2json -t "$SUITE" -test.v=test2json -test.timeout="$TIMEOUT" "$@" || failed=$?
+if [ -e "$report" ]; then
+	chmod 0644 "$report"
+	step "The report is in $report, the table of tests in $WORK/table.md"
+	sed -n 's/^  summary: /  /p;s/^  name: \(GATEWAY.*\)/  \1/p' "$report"
+fi
+exit "$failed"
