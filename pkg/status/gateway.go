@@ -36,6 +36,12 @@ func (w *writer) gateway() gwv1.GatewayStatus {
 	setProgrammed(c, w.progress, w.answers, w.progress.message, w.progress.message)
 	c.set(string(gwv1.GatewayConditionResolvedRefs), boolStatus(report.Resolved.OK), report.Resolved.Reason,
 		verdictMessage(report.Resolved, "All references are resolved."))
+	if report.InsecureClients {
+		c.set(string(gwv1.GatewayConditionInsecureFrontendValidationMode), metav1.ConditionTrue, string(gwv1.GatewayReasonConfigurationChanged),
+			"Clients are served without a certificate, or with one that is not valid: the mode is AllowInsecureFallback.")
+	} else {
+		c.drop(string(gwv1.GatewayConditionInsecureFrontendValidationMode))
+	}
 	if len(w.o.Drift) > 0 {
 		c.set(ConditionDrifted, metav1.ConditionTrue, ReasonDriftFound,
 			"Something else changed the cloud's resources, which is being repaired: "+list(w.o.Drift)+".")

@@ -26,8 +26,10 @@ func listenerSentence(p translate.Problem) (string, bool) {
 		return fmt.Sprintf("%sthe option %s is not known. Remove it.", at(p), quoted(p.Value)), true
 	case translate.CodeTLSNotAllowed:
 		return fmt.Sprintf("%sthe protocol %s has no TLS. Remove tls, or use HTTPS or TLS.", at(p), p.Value), true
-	case translate.CodeFrontendValidation:
-		return fmt.Sprintf("%sclient certificates are asked for, which is not supported. The listener stays closed: it would let everybody in.", at(p)), true
+	case translate.CodeClientMode:
+		return fmt.Sprintf("%s%s is not known. Use AllowValidOnly or AllowInsecureFallback.", at(p), quoted(p.Value)), true
+	case translate.CodeNoAuthority:
+		return fmt.Sprintf("%sthere is no certificate of an authority to check clients with. The listener stays closed: it would let everybody in.", at(p)), true
 	case translate.CodeProtocolConflict:
 		return fmt.Sprintf("%sport %s is also asked for by %s, with which it cannot be shared. Use another port.", at(p), p.Value, p.Detail), true
 	case translate.CodeHostnameConflict:
@@ -69,8 +71,6 @@ func gatewaySentence(p translate.Problem) (string, bool) {
 		return fmt.Sprintf("%saddresses of type %s are not supported. Use IPAddress.", at(p), quoted(p.Value)), true
 	case translate.CodeAddressInvalid:
 		return fmt.Sprintf("%s%s is not an address of its type. Correct it, or remove it to let the cloud choose.", at(p), quoted(p.Value)), true
-	case translate.CodeClientCertificate:
-		return fmt.Sprintf("%sa client certificate for backends is not supported. Remove it.", at(p)), true
 	case translate.CodeDefaultScope:
 		return fmt.Sprintf("%sdefault Gateways are not supported. Remove defaultScope and name the Gateway in parentRefs.", at(p)), true
 	case translate.CodeSetNotAllowed:
@@ -125,8 +125,6 @@ func ruleSentence(p translate.Problem) (string, bool) {
 		return fmt.Sprintf("%sthe filter %s does not say what to do.", at(p), quoted(p.Value)), true
 	case translate.CodeValueInvalid:
 		return fmt.Sprintf("%s%s is not valid. Allowed: %s.", at(p), quoted(p.Value), p.Detail), true
-	case translate.CodeFieldUnsupported:
-		return fmt.Sprintf("%s%s is not supported. Remove it.", at(p), p.Value), true
 	case translate.CodeFeatureImpossible:
 		return fmt.Sprintf("%sthis cloud cannot do %s.", at(p), p.Feature), true
 	case translate.CodeFeatureRefused:

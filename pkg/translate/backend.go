@@ -149,6 +149,11 @@ func (t *translation) newBackend(key poolKey, object Object) *backend {
 			return b
 		}
 	}
+	if pool.TLS != nil && t.clientCertificate != "" {
+		shown := *pool.TLS
+		shown.Client = t.clientCertificate
+		pool.TLS = &shown
+	}
 	pool.Name = poolName(key, protocol, pool.TLS != nil)
 	b.pool = pool
 	return b

@@ -40,7 +40,7 @@ func (t *translation) certificates(l *listener) ([]string, Verdict) {
 	reason := gwv1.ListenerReasonRefNotPermitted
 	seen := map[string]bool{}
 	for i, ref := range refs {
-		cert, fault := t.certificate(l, ref)
+		cert, fault := t.certificate(l.owner, ref)
 		if fault != nil {
 			fault.Where = fmt.Sprintf("%s[%d]", where, i)
 			problems = append(problems, *fault)
@@ -61,16 +61,17 @@ func (t *translation) certificates(l *listener) ([]string, Verdict) {
 	return names, ok(gwv1.ListenerReasonResolvedRefs)
 }
 
-func (t *translation) certificate(l *listener, ref gwv1.SecretObjectReference) (ir.Certificate, *Problem) {
+// certificate resolves a reference of a Gateway or ListenerSet to a Secret.
+func (t *translation) certificate(from Object, ref gwv1.SecretObjectReference) (ir.Certificate, *Problem) {
 	object := Object{
 		Kind:      string(valueOr(ref.Kind, kindSecret)),
-		Namespace: string(valueOr(ref.Namespace, gwv1.Namespace(l.owner.Namespace))),
+		Namespace: string(valueOr(ref.Namespace, gwv1.Namespace(from.Namespace))),
 		Name:      string(ref.Name),
 	}
 	if group := value(ref.Group); group != "" || object.Kind != kindSecret {
 		return ir.Certificate{}, &Problem{Code: CodeInvalidKind, Object: object, Value: groupKind(string(group), object.Kind), Detail: kindSecret}
 	}
-	if !t.grants.allow(l.owner, object) {
+	if !t.grants.allow(from, object) {
 		return ir.Certificate{}, &Problem{Code: CodeNotPermitted, Object: object}
 	}
 	name := types.NamespacedName{Namespace: object.Namespace, Name: object.Name}

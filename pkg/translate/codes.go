@@ -23,6 +23,7 @@ const (
 	// Certificates. Object is the Secret or ConfigMap.
 	CodeCertificateMissing   // no certificateRefs
 	CodeCertificateMalformed // Detail says what is wrong with it
+	CodeNoAuthority          // no certificate of an authority that could have signed those of clients
 
 	// Listeners.
 	CodeUnsupportedProtocol // Value is the protocol
@@ -34,7 +35,7 @@ const (
 	CodeTLSMode             // Value is the mode
 	CodeTLSOption           // Value is the key
 	CodeTLSNotAllowed       // tls is set for a protocol without TLS; Value is the protocol
-	CodeFrontendValidation  // client certificates are asked for
+	CodeClientMode          // Value is not AllowValidOnly or AllowInsecureFallback
 	CodeProtocolConflict    // Value is the port, Detail the other listeners and their protocols
 	CodeHostnameConflict    // Value is the hostname, Detail the other listeners
 	CodeNameRepeated        // Value is the name of several listeners
@@ -49,7 +50,6 @@ const (
 	CodeClassParameters     // Object is the GatewayClass, whose parameters cannot be read
 	CodeAddressType         // Value is the type
 	CodeAddressInvalid      // Value is the address
-	CodeClientCertificate   // a client certificate for backends is asked for
 	CodeDefaultScope        // the Gateway wants to be a default Gateway
 	CodeSetNotAllowed       // Object is the Gateway
 	CodeParentNotAccepted   // Object is the Gateway
@@ -69,7 +69,6 @@ const (
 	CodeFilterIncompatible // Value and Detail are what does not go together
 	CodeFilterMalformed    // Value is the type: what it configures is not set
 	CodeValueInvalid       // Value is not what the field takes, Detail says why
-	CodeFieldUnsupported   // Value is the name of the field
 	CodeFeatureImpossible  // Feature; the cloud cannot express it
 	CodeFeatureRefused     // Feature, Detail: the cloud expresses it with this difference, and the class does not opt in
 	CodeFeatureApproximate // Feature, Detail: the class opts in; a note, not a fault

@@ -17,6 +17,8 @@ type filters struct {
 	response ir.HeaderEdit
 	redirect *ir.Redirect
 	rewrite  *ir.Rewrite
+	cors     *ir.CORS
+	mirrors  []mirrorFilter
 	external bool // an ExtensionRef: requests have to be answered with an error
 }
 
@@ -63,6 +65,10 @@ func (r *filterReader) httpFilters(list []gwv1.HTTPRouteFilter, where string) {
 			r.redirect(filter.RequestRedirect, at)
 		case filter.Type == gwv1.HTTPRouteFilterURLRewrite && !r.onBackend:
 			r.rewrite(filter.URLRewrite, at)
+		case filter.Type == gwv1.HTTPRouteFilterRequestMirror && !r.onBackend:
+			r.mirror(filter.RequestMirror, kind, at)
+		case filter.Type == gwv1.HTTPRouteFilterCORS && !r.onBackend:
+			r.cors(filter.CORS, at)
 		default:
 			r.unsupported(kind, at)
 		}
@@ -81,13 +87,13 @@ func (r *filterReader) grpcFilters(list []gwv1.GRPCRouteFilter, where string) {
 		if !r.first(kind, at) {
 			continue
 		}
-		switch filter.Type {
-		case gwv1.GRPCRouteFilterRequestHeaderModifier:
+		switch {
+		case filter.Type == gwv1.GRPCRouteFilterRequestHeaderModifier:
 			r.headers(filter.RequestHeaderModifier, kind, at, r.features.request, &r.out.request)
-		case gwv1.GRPCRouteFilterResponseHeaderModifier:
+		case filter.Type == gwv1.GRPCRouteFilterResponseHeaderModifier:
 			r.headers(filter.ResponseHeaderModifier, kind, at, r.features.response, &r.out.response)
-		case gwv1.GRPCRouteFilterRequestMirror, gwv1.GRPCRouteFilterExtensionRef:
-			r.unsupported(kind, at)
+		case filter.Type == gwv1.GRPCRouteFilterRequestMirror && !r.onBackend:
+			r.mirror(filter.RequestMirror, kind, at)
 		default:
 			r.unsupported(kind, at)
 		}
@@ -99,7 +105,7 @@ func (r *filterReader) unsupported(kind, where string) {
 	r.fault(Problem{Code: CodeFilterUnsupported, Where: where, Value: kind})
 }
 
-// first notes a filter and tells whether it is the first of its type. Types that may be repeated are those we do not have.
+// first notes a filter and tells whether it is the first of its type. Mirrors may be repeated.
 func (r *filterReader) first(kind, where string) bool {
 	if slices.Contains(r.seen, kind) && kind != string(gwv1.HTTPRouteFilterRequestMirror) && kind != string(gwv1.HTTPRouteFilterExtensionRef) {
 		r.incompatible = append(r.incompatible, Problem{Code: CodeFilterRepeated, Where: where, Value: kind})

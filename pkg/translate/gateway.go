@@ -71,9 +71,7 @@ func (t *translation) rejectGateway(reason gwv1.GatewayConditionReason, problems
 func (t *translation) readGateway() {
 	spec := &t.s.Gateway.Spec
 	t.parameters()
-	if spec.TLS != nil && spec.TLS.Backend != nil && spec.TLS.Backend.ClientCertificateRef != nil {
-		t.rejectGateway(gwv1.GatewayReasonInvalid, Problem{Code: CodeClientCertificate, Where: "tls.backend.clientCertificateRef"})
-	}
+	t.readClientCertificate()
 	if scope := spec.DefaultScope; scope != "" && scope != gwv1.GatewayDefaultScopeNone {
 		t.rejectGateway(gwv1.GatewayReasonInvalid, Problem{Code: CodeDefaultScope, Where: "defaultScope", Value: string(scope)})
 	}
@@ -121,6 +119,9 @@ func (t *translation) judgeGateway() {
 	report.Resolved = ok(gwv1.GatewayReasonResolvedRefs)
 	if len(unresolved) > 0 {
 		report.Resolved = bad(gwv1.GatewayReasonListenersNotResolved, Problem{Code: CodeListenersUnresolved, Value: joined(unresolved)})
+	}
+	if t.clientFault != nil { // the Gateway's own reference is said before those of its listeners, which say theirs themselves
+		report.Resolved = bad(t.clientFault.Reason, append(slices.Clone(report.Resolved.Problems), t.clientFault.Problems...)...)
 	}
 	if !report.Accepted.OK || len(invalid) == 0 && accepted > 0 {
 		return

@@ -40,8 +40,9 @@ func (t *translation) grpcRule(self Object, index int, spec *gwv1.GRPCRouteRule,
 	}
 	reader := newFilterReader(f, false)
 	reader.grpcFilters(spec.Filters, where)
-	if spec.SessionPersistence != nil {
-		f.fault(Problem{Code: CodeFieldUnsupported, Where: where + ".sessionPersistence", Value: "sessionPersistence"})
+	extras := forwardExtras{
+		session: readSession(spec.SessionPersistence, sessionPlace(self, rl), where+".sessionPersistence", f),
+		mirrors: t.mirrors(self, rl, reader.out.mirrors, how),
 	}
 	var backends []ir.Backend
 	for i, ref := range spec.BackendRefs {
@@ -54,7 +55,7 @@ func (t *translation) grpcRule(self Object, index int, spec *gwv1.GRPCRouteRule,
 		reader.out.external = reader.out.external || own.out.external
 		backends = append(backends, b)
 	}
-	rl.action = httpAction(&reader.out, backends, ir.Timeouts{}, statusUnavailable)
+	rl.action = httpAction(&reader.out, backends, ir.Timeouts{}, extras, statusUnavailable)
 	rl.refuse = reader.out.external
 	rl.notes = append(rl.notes, f.notes...)
 	rl.invalid(gwv1.RouteReasonUnsupportedValue, f.faults...)

@@ -45,18 +45,22 @@ func (t *translation) httpRule(self Object, index int, spec *gwv1.HTTPRouteRule,
 	reader.httpFilters(spec.Filters, where)
 	checkPrefixEdits(&reader.out, rl.matches, where, f)
 	timeouts := readTimeouts(spec.Timeouts, where+".timeouts", f)
-	if spec.Retry != nil {
-		f.fault(Problem{Code: CodeFieldUnsupported, Where: where + ".retry", Value: "retry"})
+	extras := forwardExtras{
+		retry:   readRetry(spec.Retry, where+".retry", f),
+		session: readSession(spec.SessionPersistence, sessionPlace(self, rl), where+".sessionPersistence", f),
+		mirrors: t.mirrors(self, rl, reader.out.mirrors, how),
 	}
-	if spec.SessionPersistence != nil {
-		f.fault(Problem{Code: CodeFieldUnsupported, Where: where + ".sessionPersistence", Value: "sessionPersistence"})
-	}
+	setCookiePath(extras.session, rl.matches)
 	backends := t.httpBackends(self, rl, spec.BackendRefs, where, how, f)
 	if reader.out.redirect != nil && len(backends) > 0 {
 		reader.incompatible = append(reader.incompatible, Problem{Code: CodeFilterIncompatible, Where: where,
 			Value: string(gwv1.HTTPRouteFilterRequestRedirect), Detail: "backendRefs"})
 	}
-	rl.action = httpAction(&reader.out, backends, timeouts, statusNoBackend)
+	if reader.out.redirect != nil {
+		rl.notes = append(rl.notes, notForwarded(&extras, where)...)
+	}
+	rl.cors = reader.out.cors
+	rl.action = httpAction(&reader.out, backends, timeouts, extras, statusNoBackend)
 	rl.refuse = reader.out.external
 	rl.notes = append(rl.notes, f.notes...)
 	rl.invalid(gwv1.RouteReasonUnsupportedValue, f.faults...)
@@ -65,7 +69,7 @@ func (t *translation) httpRule(self Object, index int, spec *gwv1.HTTPRouteRule,
 }
 
 // httpAction puts together what a rule does. status is the answer where no backend can.
-func httpAction(fl *filters, backends []ir.Backend, timeouts ir.Timeouts, status int) ir.Action {
+func httpAction(fl *filters, backends []ir.Backend, timeouts ir.Timeouts, extras forwardExtras, status int) ir.Action {
 	switch {
 	case fl.redirect != nil:
 		fl.redirect.ResponseHeaders = fl.response
@@ -75,7 +79,7 @@ func httpAction(fl *filters, backends []ir.Backend, timeouts ir.Timeouts, status
 	default:
 		return &ir.Forward{
 			Backends: backends, RequestHeaders: fl.request, ResponseHeaders: fl.response,
-			Rewrite: fl.rewrite, Timeouts: timeouts,
+			Rewrite: fl.rewrite, Timeouts: timeouts, Mirrors: extras.mirrors, Retry: extras.retry, Session: extras.session,
 		}
 	}
 }

@@ -143,9 +143,7 @@ func (t *translation) serve(a *attachment) *route {
 			action = &ir.Respond{Status: 500}
 		}
 		for _, b := range rl.backends {
-			if len(rl.faults) == 0 && b.pool != nil {
-				b.used = true
-			}
+			b.used = b.used || b.pool != nil && names(action, b.pool.Name)
 		}
 		source := ir.Source{Kind: r.kind, Namespace: r.name.Namespace, Name: r.name.Name, Section: rl.name, Rule: rl.index}
 		for _, h := range a.hosts {
@@ -155,11 +153,18 @@ func (t *translation) serve(a *attachment) *route {
 					m.ir.Hostname = ""
 				}
 				m.rank.hostname, m.rank.host = h.wrote, h.index
-				l.rules = append(l.rules, ir.Rule{Rank: m.rank.String(r.meta, r.kind), Match: m.ir, Action: action, Source: source})
+				l.rules = append(l.rules, ir.Rule{Rank: m.rank.String(r.meta, r.kind), Match: m.ir, CORS: rl.cors, Action: action, Source: source})
 			}
 		}
 	}
 	return l.single
+}
+
+// names tells whether an action has to do with a pool.
+func names(action ir.Action, pool string) bool {
+	f, ok := action.(*ir.Forward)
+	return ok && (slices.ContainsFunc(f.Backends, func(b ir.Backend) bool { return b.Pool == pool }) ||
+		slices.ContainsFunc(f.Mirrors, func(m ir.Mirror) bool { return m.Pool == pool }))
 }
 
 // noteBackend marks the policies that have a say in a backend of an accepted route: the Gateway is then their ancestor.

@@ -38,6 +38,7 @@ type listener struct {
 	protocol ir.Protocol // 0 when it is not supported
 	mode     ir.TLSMode
 	certs    []string
+	clients  *ir.ClientValidation
 	admits   admission
 	report   ListenerReport
 
@@ -71,8 +72,8 @@ func (t *translation) newListener(owner Object, rank int, spec gwv1.Listener) *l
 		f.fault(Problem{Code: CodeHostnameInvalid, Where: l.where() + ".hostname", Value: l.hostname})
 		reason = cmp.Or(reason, gwv1.ListenerReasonUnsupportedValue)
 	}
-	if t.wantsClientCertificates(l) {
-		f.fault(Problem{Code: CodeFrontendValidation, Where: "tls.frontend"})
+	validation, where := t.frontendValidation(l)
+	if validation != nil && !t.mayValidate(validation, where, f) {
 		reason = cmp.Or(reason, gwv1.ListenerReasonUnsupportedValue)
 	}
 	var fault *Problem
@@ -162,21 +163,6 @@ func (t *translation) readTLS(l *listener, f *findings) gwv1.ListenerConditionRe
 	return gwv1.ListenerReasonUnsupportedValue
 }
 
-// wantsClientCertificates tells whether the Gateway asks clients of this listener for a certificate, which is not implemented:
-// serving such a listener without would let everybody in.
-func (t *translation) wantsClientCertificates(l *listener) bool {
-	config := t.s.Gateway.Spec.TLS
-	if l.protocol != ir.ProtocolHTTPS || config == nil || config.Frontend == nil {
-		return false
-	}
-	for _, perPort := range config.Frontend.PerPort {
-		if perPort.Port == l.spec.Port {
-			return perPort.TLS.Validation != nil
-		}
-	}
-	return config.Frontend.Default.Validation != nil
-}
-
 // resolveListener judges the references of a listener: kinds of routes and certificates.
 func (t *translation) resolveListener(l *listener) {
 	report := &l.report
@@ -201,6 +187,7 @@ func (t *translation) resolveListener(l *listener) {
 		if len(certs) == 0 {
 			report.Programmed = false
 		}
+		t.resolveClients(l)
 	}
 	if len(problems) > 0 {
 		if report.Resolved.OK {

@@ -162,16 +162,11 @@ func (t *translation) readCAs(p *policy, tls *ir.BackendTLS) {
 				Value: groupKind(string(ref.Group), string(ref.Kind)), Detail: kindConfigMap})
 			continue
 		}
-		configMap := t.s.ConfigMaps[types.NamespacedName{Namespace: object.Namespace, Name: object.Name}]
-		if configMap == nil {
+		pem, problem := t.caBundle(object)
+		if problem != nil {
+			problem.Where = where
 			reason = gwv1.BackendTLSPolicyReasonInvalidCACertificateRef
-			problems = append(problems, Problem{Code: CodeNotFound, Where: where, Object: object})
-			continue
-		}
-		pem, err := pemCertificates([]byte(cmp.Or(configMap.Data["ca.crt"], string(configMap.BinaryData["ca.crt"]))))
-		if err != nil {
-			reason = gwv1.BackendTLSPolicyReasonInvalidCACertificateRef
-			problems = append(problems, Problem{Code: CodeCertificateMalformed, Where: where, Object: object, Detail: "ca.crt " + err.Error()})
+			problems = append(problems, *problem)
 			continue
 		}
 		tls.CAs = append(tls.CAs, pem...)

@@ -139,6 +139,11 @@ func checkLoadBalancer(t *testing.T, name string, lb *ir.LoadBalancer) {
 	for _, c := range lb.Certificates {
 		certs[c.Name] = true
 	}
+	for _, p := range lb.Pools {
+		if p.TLS != nil && p.TLS.Client != "" && !certs[p.TLS.Client] {
+			t.Errorf("%s: certificate %q of pool %q is not there", name, p.TLS.Client, p.Name)
+		}
+	}
 	used := map[string]bool{}
 	type port struct {
 		port uint16
@@ -188,6 +193,12 @@ func checkRules(t *testing.T, name string, server ir.Server, pools, used map[str
 			used[b.Pool] = true
 			if b.Pool != "" && !pools[b.Pool] || (b.Pool == "") != (b.Status != 0) {
 				t.Errorf("%s: backend %+v has no pool and no status, or a pool that is not there", name, b)
+			}
+		}
+		for _, m := range forward.Mirrors {
+			used[m.Pool] = true
+			if !pools[m.Pool] || m.Numerator == 0 || m.Numerator > m.Denominator {
+				t.Errorf("%s: mirror %+v has no share, or a pool that is not there", name, m)
 			}
 		}
 		if weights == 0 {

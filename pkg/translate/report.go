@@ -35,6 +35,9 @@ type GatewayReport struct {
 	AttachedSets int32
 	Parameters   Parameters // in effect; the zero value where they cannot be read
 	Frozen       bool       // see Report.Frozen
+
+	// InsecureClients tells that a port serves clients that do not prove who they are, although it asks for it.
+	InsecureClients bool
 }
 
 // ListenerSetReport is the verdict on one ListenerSet.

@@ -61,6 +61,7 @@ type rule struct {
 	index    int
 	name     string
 	matches  []match
+	cors     *ir.CORS
 	action   ir.Action
 	faults   []Problem // it is dropped
 	reason   gwv1.RouteConditionReason

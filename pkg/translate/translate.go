@@ -59,6 +59,9 @@ type translation struct {
 	backends map[poolKey]*backend
 	keyPairs map[types.NamespacedName]keyPair
 	certs    map[string]ir.Certificate
+
+	clientCertificate string   // in certs, shown to backends; "" for none
+	clientFault       *Verdict // why there is none although one is asked for
 }
 
 func newTranslation(s *Snapshot) *translation {
@@ -111,6 +114,7 @@ func (t *translation) assemble(lb *ir.LoadBalancer) {
 		protocol ir.Protocol
 	}
 	servers := map[place][]ir.Server{}
+	clients := map[place]*ir.ClientValidation{}
 	certs := map[string]bool{}
 	for _, l := range t.listeners {
 		if !l.report.Programmed {
@@ -121,10 +125,11 @@ func (t *translation) assemble(lb *ir.LoadBalancer) {
 		}
 		at := place{port: uint16(l.spec.Port), protocol: l.protocol}
 		servers[at] = append(servers[at], l.server())
+		clients[at] = l.clients // the same for all of a port
 	}
 	for at, list := range servers {
 		slices.SortFunc(list, compareServers)
-		lb.Listeners = append(lb.Listeners, ir.Listener{Port: at.port, Protocol: at.protocol, Servers: list})
+		lb.Listeners = append(lb.Listeners, ir.Listener{Port: at.port, Protocol: at.protocol, Servers: list, Clients: clients[at]})
 	}
 	slices.SortFunc(lb.Listeners, func(a, b ir.Listener) int {
 		return cmp.Or(cmp.Compare(a.Port, b.Port), cmp.Compare(a.Protocol, b.Protocol))
@@ -132,6 +137,9 @@ func (t *translation) assemble(lb *ir.LoadBalancer) {
 	for _, b := range t.backends {
 		if b.used && b.pool != nil {
 			lb.Pools = append(lb.Pools, *b.pool)
+			if b.pool.TLS != nil && b.pool.TLS.Client != "" {
+				certs[b.pool.TLS.Client] = true
+			}
 		}
 	}
 	slices.SortFunc(lb.Pools, func(a, b ir.Pool) int { return cmp.Compare(a.Name, b.Name) })

@@ -76,6 +76,15 @@ func genHTTPRule(d *Dice) gwv1.HTTPRouteRule {
 	if d.Roll(4) == 1 {
 		rule.Timeouts = &gwv1.HTTPRouteTimeouts{Request: maybe(d, gwv1.Duration("1s"), gwv1.Duration("0s"), gwv1.Duration("odd")), BackendRequest: maybe(d, gwv1.Duration("2s"))}
 	}
+	if d.Roll(4) == 1 {
+		rule.Retry = &gwv1.HTTPRouteRetry{Codes: []gwv1.HTTPRouteRetryStatusCode{pick(d, gwv1.HTTPRouteRetryStatusCode(503), 200)},
+			Attempts: maybe(d, 0, 3, -1), Backoff: maybe(d, gwv1.Duration("10ms"), gwv1.Duration("odd"))}
+	}
+	if d.Roll(4) == 1 {
+		rule.SessionPersistence = &gwv1.SessionPersistence{SessionName: maybe(d, "s", "a b"), AbsoluteTimeout: maybe(d, gwv1.Duration("1h"), gwv1.Duration("1ms")),
+			Type:         maybe(d, gwv1.CookieBasedSessionPersistence, gwv1.HeaderBasedSessionPersistence, "odd"),
+			CookieConfig: maybe(d, gwv1.CookieConfig{LifetimeType: maybe(d, gwv1.PermanentCookieLifetimeType, "odd")})}
+	}
 	return rule
 }
 
@@ -89,6 +98,8 @@ func genFilter(d *Dice) gwv1.HTTPRouteFilter {
 	}
 	f.RequestHeaderModifier, f.ResponseHeaderModifier = headers, headers
 	f.RequestRedirect = &gwv1.HTTPRequestRedirectFilter{Scheme: maybe(d, "https", "odd"), Port: maybe(d, gwv1.PortNumber(80), gwv1.PortNumber(-1)), StatusCode: maybe(d, 301, 200), Path: path}
+	f.RequestMirror = &gwv1.HTTPRequestMirrorFilter{BackendRef: genBackend(d).BackendObjectReference, Percent: maybe(d, int32(0), int32(50), int32(101))}
+	f.CORS = &gwv1.HTTPCORSFilter{AllowOrigins: []gwv1.CORSOrigin{pick(d, gwv1.CORSOrigin("*"), "https://*.example.com", "odd")}, MaxAge: pick(d, int32(0), 5, -1)}
 	f.URLRewrite = &gwv1.HTTPURLRewriteFilter{Hostname: maybe(d, gwv1.PreciseHostname("h.example.com"), gwv1.PreciseHostname("*")), Path: path}
 	return f
 }
