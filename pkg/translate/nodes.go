@@ -1,6 +1,9 @@
 package translate
 
 import (
+	"net/netip"
+	"slices"
+
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -51,13 +54,31 @@ func (t *translation) nodeTargets(service *corev1.Service, port *corev1.ServiceP
 		if local && !has {
 			continue
 		}
-		for _, address := range node.Status.Addresses {
-			if address.Type == corev1.NodeInternalIP {
-				f.add(address.Address, uint16(port.NodePort), state)
-			}
+		for _, address := range nodeAddresses(node) {
+			f.add(address, uint16(port.NodePort), state)
 		}
 	}
 	return f.targets(service)
+}
+
+// nodeAddresses returns the first internal address of a node in each family. A node with several network interfaces may list them all; it is
+// one target all the same.
+func nodeAddresses(node *corev1.Node) []string {
+	var out [2]string
+	for _, address := range node.Status.Addresses {
+		ip, err := netip.ParseAddr(address.Address)
+		if address.Type != corev1.NodeInternalIP || err != nil {
+			continue
+		}
+		family := 0
+		if ip.Unmap().Is6() {
+			family = 1
+		}
+		if out[family] == "" {
+			out[family] = address.Address
+		}
+	}
+	return slices.DeleteFunc(out[:], func(a string) bool { return a == "" })
 }
 
 // endpointNodes returns the best standing of the endpoints of a port on each node that has one.
