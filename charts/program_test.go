@@ -107,10 +107,10 @@ func granted(t *testing.T, suffix string, args ...string) []string {
 	return permissions(rules)
 }
 
-// The chart divides the permissions of the markers and adds none. Leases are in one namespace and under one name only; to scale is the
-// hook's alone.
+// The chart divides the permissions of the markers and adds none. Leases are in one namespace and under one name only, and so are the events
+// of the core group, which only the leader election writes; to scale is the hook's alone.
 func TestPermissionsAreThoseOfTheMarkers(t *testing.T) {
-	isLease := func(p string) bool { return strings.Contains(p, "coordination.k8s.io/") }
+	isLease := func(p string) bool { return strings.Contains(p, "coordination.k8s.io/") || p == "create /events" }
 	isScale := func(p string) bool { return strings.Contains(p, " apps/") }
 	isPod := func(p string) bool { return strings.HasSuffix(p, " /pods") || strings.HasSuffix(p, " /pods/status") }
 	all := markers(t)

@@ -2,7 +2,7 @@
 The permissions are those of the markers in the code, in files/rbac. Here they are only divided: a dict of root and part, which is
 
   cluster  what concerns objects of all namespaces; pods only while the controller sets their readiness
-  leases   the lease of leader election, in the namespace of the release and under its name
+  leases   the lease of leader election, in the namespace of the release and under its name, and its events there, which are of the core group
   withdraw what only the hook that withdraws does: to scale the Deployment away
 */}}
 {{- define "cloudgate.rules" -}}
@@ -15,9 +15,15 @@ The permissions are those of the markers in the code, in files/rbac. Here they a
 {{- if and (has "" $groups) (not $.root.Values.podReadinessGates.enabled) }}
 {{- $resources = without $resources "pods" "pods/status" }}
 {{- end }}
+{{- if has "" $groups }}
+{{- $resources = without $resources "events" }}
+{{- end }}
 {{- if $resources }}
 {{- $out = append $out (dict "apiGroups" $groups "resources" $resources "verbs" $rule.verbs) }}
 {{- end }}
+{{- end }}
+{{- if and (eq $.part "leases") (has "" $rule.apiGroups) (has "events" $rule.resources) }}
+{{- $out = append $out (dict "apiGroups" (list "") "resources" (list "events") "verbs" $rule.verbs) }}
 {{- end }}
 {{- if and (eq $.part "leases") (has "coordination.k8s.io" $rule.apiGroups) }}
 {{- if has "create" $rule.verbs }}

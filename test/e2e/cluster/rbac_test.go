@@ -24,14 +24,6 @@ var exceptions = map[string]string{
 	// A LoadBalancer is owned by its Gateway and holds up its deletion. Where the admission plugin OwnerReferencesPermissionEnforcement
 	// is on, the API server asks itself whether the writer might set that, and that is no request. TestOwnersNeedAPermission shows it.
 	"update gateways/finalizers.gateway.networking.k8s.io": "blockOwnerDeletion",
-	// Only the leader election writes events of the core group, and nobody leads twice in the life of a process.
-	"patch events": "API servers without events.k8s.io",
-}
-
-// inOneNamespace are the permissions in all namespaces that the stories need in that of the charts alone.
-var inOneNamespace = map[string]string{
-	// Leader election tells of itself by events of the core group; the client library takes that group wherever it does not find the other.
-	"create events": "API servers without events.k8s.io",
 }
 
 // TestRarePaths walks where the other stories do not: a LoadBalancer in the way of a Gateway's own, and a policy whose status is told.
@@ -162,9 +154,6 @@ func TestPermissions(t *testing.T) {
 		t.Errorf("allowed by what is in no chart: %s", u)
 	}
 	for _, wide := range v.TooWide {
-		if action, _, _ := strings.Cut(wide, " ("); inOneNamespace[action] != "" {
-			continue
-		}
 		t.Errorf("granted in all namespaces, needed in %s alone: %s", system, wide)
 	}
 	excepted := map[string]bool{}
