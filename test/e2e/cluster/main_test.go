@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"strconv"
 	"testing"
@@ -45,7 +46,8 @@ func run(m *testing.M) int {
 		defer cancel()
 		var err error
 		if env, err = connect(ctx); err == nil {
-			err = traffic.ForgetMeasured()
+			// A run that was cut short may have left faults in the cloud.
+			err = errors.Join(traffic.ForgetMeasured(), env.cloud.Call(http.MethodDelete, "/admin/v1/faults", nil, nil))
 		}
 		if err != nil {
 			fmt.Fprintln(os.Stderr, "the cluster of the stories:", err)

@@ -81,7 +81,7 @@ func TestWhatOthersChangeInTheCloudIsRepaired(t *testing.T) {
 	w.apply(traffic.HTTPRoute("other", "{name: web}", "other.example.com", toApp))
 	w.programmed("web", 2)
 	w.serves(v, "http://other.example.com/", 200, "app")
-	for time := 1; time <= 2; time++ {
+	for turn := 1; turn <= 2; turn++ {
 		ids, err := w.cloud.IDs("rules")
 		if err != nil || len(ids) != 2 {
 			t.Fatalf("%d rules, %v; want 2", len(ids), err)
@@ -93,11 +93,11 @@ func TestWhatOthersChangeInTheCloudIsRepaired(t *testing.T) {
 		}
 		w.serves(v, urlOfApp, 404, "")
 		w.apply(traffic.HTTPRoute("app", "{name: web}", "app.example.com", fmt.Sprintf(`  - backendRefs: [{name: app, port: 80}]
-    filters: [{type: RequestHeaderModifier, requestHeaderModifier: {set: [{name: X-Time, value: "%d"}]}}]
-`, time)))
+    filters: [{type: RequestHeaderModifier, requestHeaderModifier: {set: [{name: X-Turn, value: "%d"}]}}]
+`, turn)))
 		w.serves(v, urlOfApp, 200, "app")
-		if got := v.Must(urlOfApp).Echo.Headers.Get("X-Time"); got != fmt.Sprint(time) {
-			t.Errorf("X-Time = %q, want %d", got, time)
+		if got := v.Must(urlOfApp).Echo.Headers.Get("X-Turn"); got != fmt.Sprint(turn) {
+			t.Errorf("X-Turn = %q, want %d", got, turn)
 		}
 		w.serves(v, "http://other.example.com/", 200, "app")
 	}
@@ -116,10 +116,10 @@ func TestOutageIsToldOnTheGateway(t *testing.T) {
 			return nil
 		})
 	}
-	for time := 1; time <= 2; time++ {
+	for turn := 1; turn <= 2; turn++ {
 		end := w.cloud.Suffer(t, traffic.Fault{Op: "UpdateMembers", Effect: "unavailable"})
-		w.scale("app", 1+time)
-		w.eventually("the event", func() error { return w.toldOf("CloudUnavailable", int32(time)) })
+		w.scale("app", 1+turn)
+		w.eventually("the event", func() error { return w.toldOf("CloudUnavailable", int32(turn)) })
 		state("Degraded")
 		v.Want(urlOfApp, 200, "app")
 		end()
