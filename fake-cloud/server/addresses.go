@@ -29,7 +29,9 @@ func (s *Server) openPool() (pool world.AddressPool, shared bool, err error) {
 // openLink opens the interface, and derives the pool from its network when none was given.
 func (s *Server) openLink() (world.AddressPool, error) {
 	var err error
-	if s.link, err = lan.Open(lan.Config{Interface: s.cfg.Interface, Now: s.cfg.Clock.Now, Log: s.cfg.Log}); err != nil {
+	// Not the cloud's clock, which can be put forward: how long a network takes to answer goes by the machine's.
+	now := world.RealClock().Now
+	if s.link, err = lan.Open(lan.Config{Interface: s.cfg.Interface, Now: now, Log: s.cfg.Log}); err != nil {
 		return world.AddressPool{}, err
 	}
 	network := s.link.Network()
