@@ -63,13 +63,13 @@ ifeq ($(RACE),)
 	@echo "No C compiler found: the tests run WITHOUT the race detector. To have it: apt-get install gcc libc6-dev"
 endif
 	@mkdir -p $(CACHE)
-	E2E_MEASURED=$(MEASURED) $(if $(PKG),,CLOUDGATE_KUBE="$$($(BIN)/cluster build --control-plane --print kube)") $(GO) test $(RACE) -shuffle=on -p $(PARALLEL) -timeout $(TEST_TIMEOUT) $(TESTFLAGS) $(if $(PKG),$(PKG),./...)
+	E2E_MEASURED='$(MEASURED)' $(if $(PKG),,CLOUDGATE_KUBE="$$($(BIN)/cluster build --control-plane --print kube)") $(GO) test $(RACE) -shuffle=on -p $(PARALLEL) -timeout $(TEST_TIMEOUT) $(TESTFLAGS) $(if $(PKG),$(PKG),./...)
 ifneq ($(RACE),)
 ifeq ($(PKG),)
 	$(GO) test -run Allocation ./pkg/proxy # the race detector allocates, so this needs a run without it
 endif
 endif
-	@if [ -s $(MEASURED) ]; then echo "What the stories of test/e2e measured:"; sed 's/^/  /' $(MEASURED); fi
+	@if [ -s '$(MEASURED)' ]; then echo "What the stories of test/e2e measured:"; sed 's/^/  /' '$(MEASURED)'; fi
 
 # The API server of test/apiserver. Building it needs neither root nor a C compiler.
 .PHONY: kube
@@ -77,8 +77,10 @@ kube: $(BIN)/cluster
 	@$(BIN)/cluster build --control-plane
 
 .PHONY: lint
-lint: $(GOLANGCI_LINT) ## Run golangci-lint, pinned in tools/golangci-lint
-	GOLANGCI_LINT_CACHE=$(abspath $(CACHE))/lint $(GOLANGCI_LINT) run ./...
+lint: $(GOLANGCI_LINT) ## Run golangci-lint, pinned in tools/golangci-lint, on this module and on those of tools that are ours
+	GOLANGCI_LINT_CACHE='$(abspath $(CACHE))/lint' $(GOLANGCI_LINT) run ./...
+	@for module in test/cluster tools/image; do (cd $$module && echo "lint $$module" && \
+		GOLANGCI_LINT_CACHE='$(abspath $(CACHE))/lint' '$(abspath $(GOLANGCI_LINT))' run --config ../../.golangci.yml ./...) || exit; done
 
 .PHONY: generate
 generate: ## Write generated code and CRDs anew
@@ -97,12 +99,13 @@ e2e: ## Run the stories of test/e2e alone, with what they measure
 	$(GO) test $(RACE) -count=1 -v -timeout $(TEST_TIMEOUT) ./test/e2e/...
 
 .PHONY: clean
-clean: ## Remove what was built
+clean: ## Remove what was built, and end the clusters that run on it
+	[ ! -x $(BIN)/cluster ] || $(BIN)/cluster down --all
 	rm -rf $(BIN) $(CACHE)
 
 $(GOLANGCI_LINT): tools/golangci-lint/go.mod
 	@mkdir -p $(CACHE) && rm -f $(CACHE)/golangci-lint-*
-	cd tools/golangci-lint && $(GO) build -trimpath -o $(abspath $@) github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+	cd tools/golangci-lint && $(GO) build -trimpath -o '$(abspath $@)' github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 
 include charts/charts.mk
 include tools/image/image.mk

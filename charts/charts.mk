@@ -3,7 +3,7 @@
 # Pinned by its own go.mod, and rebuilt when that changes.
 $(BIN)/helm: tools/helm/go.mod tools/helm/go.sum
 	@mkdir -p $(BIN)
-	cd tools/helm && CGO_ENABLED=0 $(GO) build -buildvcs=false -trimpath -ldflags='-s -w' -o $(abspath $@) helm.sh/helm/v4/cmd/helm
+	cd tools/helm && CGO_ENABLED=0 $(GO) build -buildvcs=false -trimpath -ldflags='-s -w' -o '$(abspath $@)' helm.sh/helm/v4/cmd/helm
 
 # The tests of charts/ render with it, and compare flags with what the programs say of themselves.
 test-go: $(BIN)/helm

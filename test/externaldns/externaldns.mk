@@ -4,8 +4,8 @@ EXTERNALDNS := $(CACHE)/externaldns/external-dns-$(shell cksum < test/externaldn
 
 .PHONY: external-dns
 external-dns: $(EXTERNALDNS) ## Build external-dns for the stories on a cluster (large: some minutes the first time)
-	@echo $(abspath $(EXTERNALDNS))
+	@echo '$(abspath $(EXTERNALDNS))'
 
 $(EXTERNALDNS): test/externaldns/go.mod
 	@mkdir -p $(@D) && rm -f $(@D)/external-dns-*
-	cd test/externaldns && CGO_ENABLED=0 $(GO) build -buildvcs=false -trimpath -p 2 -ldflags='-s -w' -o $(abspath $@) sigs.k8s.io/external-dns
+	cd test/externaldns && CGO_ENABLED=0 $(GO) build -buildvcs=false -trimpath -p 2 -ldflags='-s -w' -o '$(abspath $@)' sigs.k8s.io/external-dns
