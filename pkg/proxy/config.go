@@ -99,7 +99,8 @@ type Forward struct {
 	Session         *Session // nil: that of the chosen Pool, if it has one
 }
 
-// Mirror sends Numerator of Denominator requests to a pool as well, and throws the answers away.
+// Mirror sends Numerator of Denominator requests (all where that is 0) to a pool as well, and throws the answers away. A mirror is sent what
+// the Forward's own edits make of a request, without those of the backend that was chosen. Nobody waits for it.
 type Mirror struct {
 	Pool                   string
 	Numerator, Denominator uint32

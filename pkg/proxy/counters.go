@@ -11,6 +11,8 @@ type Stats struct {
 	Requests       uint64    // HTTP requests answered
 	Status         [6]uint64 // Requests by the first digit of the status; [0] are those cut off before one
 	Retries        uint64    // tries after the first
+	Mirrored       uint64    // requests that a mirror answered, too
+	MirrorsLost    uint64    // requests that did not get to a mirror, or not to their end
 	Malformed      uint64    // requests refused before routing
 	TimedOut       uint64    // clients cut off because they were slow
 	BytesIn        uint64    // of requests' bodies, and from clients in tunnels, TCP and UDP
@@ -24,6 +26,8 @@ type counters struct {
 	opened, closed      atomic.Uint64
 	status              [6]atomic.Uint64
 	retries             atomic.Uint64
+	mirrored            atomic.Uint64
+	mirrorsLost         atomic.Uint64
 	malformed, timedOut atomic.Uint64
 	faults              atomic.Uint64
 	bytesIn, bytesOut   atomic.Uint64
@@ -56,6 +60,8 @@ func (e *Engine) Stats() Stats {
 			s.Requests += n
 		}
 		s.Retries += c.retries.Load()
+		s.Mirrored += c.mirrored.Load()
+		s.MirrorsLost += c.mirrorsLost.Load()
 		s.Malformed += c.malformed.Load()
 		s.TimedOut += c.timedOut.Load()
 		s.Faults += c.faults.Load()

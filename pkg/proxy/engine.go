@@ -22,6 +22,7 @@ type Engine struct {
 	epoch   atomic.Uint64 // see pool.epoch
 	layer4  layer4
 	tickets tickets
+	mirrors mirrors
 	sealer  atomic.Pointer[sealer] // of sessions
 
 	ctx    context.Context // of what runs in the background
@@ -118,6 +119,7 @@ func (e *Engine) Close(ctx context.Context) error {
 	e.mu.Unlock()
 	e.cancel()
 	e.running.Wait()
+	e.mirrors.close()
 	if e.log != nil {
 		e.log.stop()
 	}

@@ -43,6 +43,7 @@ type exchange struct {
 	status   int           // that the client was answered with; 0 while it was not
 	reason   string        // why the proxy itself answered
 	canceled bool          // the endpoint ended the request by CANCEL, as servers of gRPC do when its deadline has passed
+	mirrored *mirroredBody // what mirrors are sent; nil where they are sent no body
 	in, out  int64         // bytes of the bodies that were passed on
 	began    int64         // precise time; 0 unless the access log samples this request
 	scratch  []byte        // for values that are made for this request

@@ -37,6 +37,7 @@ func (x *exchange) forward() {
 		x.sticky = p.sticky
 	}
 	x.prepare(f)
+	defer x.mirrored.leave()
 	x.limit = newLimit(x.ctx, f.cfg)
 	x.connect(p)
 }
@@ -51,8 +52,11 @@ func (x *exchange) prepare(f *forwardState) {
 		x.req.Authority = f.cfg.RewriteHost
 	}
 	x.req.Fields = f.request.apply(x.req.Fields)
-	x.req.Fields = x.backend.request.apply(x.req.Fields)
 	x.hostEdit(f.request.set)
+	if len(f.cfg.Mirrors) > 0 {
+		x.mirror(f)
+	}
+	x.req.Fields = x.backend.request.apply(x.req.Fields)
 	x.hostEdit(x.backend.request.set)
 }
 

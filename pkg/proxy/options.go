@@ -45,6 +45,11 @@ type Options struct {
 	MaxTries         int           // endpoints tried for one request when the earlier ones did not get it; default 3
 	Eject            time.Duration // how long an endpoint without health checks that cannot be connected to is a last resort; default 2 s
 
+	// How requests are mirrored.
+	MirrorTimeout time.Duration // for a mirror, from when it has been sent the whole request, at the latest; default 15 s
+	MirrorBuffer  int           // bytes of a body that wait for one mirror; default 128 KiB, at least 64 KiB
+	MaxMirrors    int           // mirrored requests of a pool at once; more are not sent; default 256
+
 	// HTTP/2.
 	MaxStreams    uint32 // concurrent, per connection; default 128
 	MaxResetRate  int    // streams that a client may reset per second and connection; default 100
@@ -94,6 +99,10 @@ func (o Options) withDefaults() Options {
 	defaults(&o.QueueTimeout, time.Second)
 	defaults(&o.MaxTries, 3)
 	defaults(&o.Eject, 2*time.Second)
+	defaults(&o.MirrorTimeout, 15*time.Second)
+	defaults(&o.MirrorBuffer, 128<<10)
+	o.MirrorBuffer = max(o.MirrorBuffer, 64<<10)
+	defaults(&o.MaxMirrors, 256)
 	defaults(&o.MaxStreams, 128)
 	defaults(&o.MaxResetRate, 100)
 	defaults(&o.MaxFrameBytes, 16<<10)

@@ -27,6 +27,7 @@ type forwardState struct {
 	sticky   *sticky  // nil without sessions of the rule's own
 	sums     []uint64 // sums[i] is the weight of backends[:i+1]
 	turn     atomic.Uint64
+	mirrored atomic.Uint64 // counts the requests that may go to mirrors
 }
 
 type backendState struct {
