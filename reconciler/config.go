@@ -192,7 +192,7 @@ func prepare(mgr manager.Manager, cfg Config) (*Controller, error) {
 		events:    mgr.GetEventRecorder("cloudgate"),
 		missing:   missing,
 		wakes:     make(chan event.GenericEvent),
-		wakeups:   &wakeups{since: make(map[types.NamespacedName]time.Time)},
+		wakeups:   &wakeups{since: make(map[types.NamespacedName]wakeup)},
 		newborns:  &newborns{by: make(map[types.NamespacedName]*v1alpha1.LoadBalancer)},
 	}
 	c.writer = newWriter(c.client, m)
@@ -227,22 +227,36 @@ func (c *Controller) unread() []string {
 // wakeups remember when the first change came that a Gateway has not caught up with.
 type wakeups struct {
 	mu    sync.Mutex
-	since map[types.NamespacedName]time.Time
+	since map[types.NamespacedName]wakeup
 }
 
+// wakeup is the first of those changes.
+type wakeup struct {
+	at     time.Time
+	worked bool // a pass has changed the cloud since
+}
+
+// start notes that a change came.
 func (w *wakeups) start(name types.NamespacedName, now time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if _, waiting := w.since[name]; !waiting {
-		w.since[name] = now
+		w.since[name] = wakeup{at: now}
 	}
 }
 
-// take returns when the first change came, and starts anew.
-func (w *wakeups) take(name types.NamespacedName) (time.Time, bool) {
+// take returns the first change, and starts anew.
+func (w *wakeups) take(name types.NamespacedName) (wakeup, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	t, ok := w.since[name]
+	first, ok := w.since[name]
 	delete(w.since, name)
-	return t, ok
+	return first, ok
+}
+
+// keep puts back what was taken: the Gateway has not caught up yet. It came before whatever came since.
+func (w *wakeups) keep(name types.NamespacedName, first wakeup) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.since[name] = first
 }

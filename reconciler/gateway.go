@@ -51,14 +51,13 @@ func (c *Controller) reconcileGateway(ctx context.Context, req reconcile.Request
 		return reconcile.Result{}, nil
 	}
 	result, p, err := c.serve(ctx, gw, class, x)
+	woken.worked = woken.worked || p.steps > 0
 	switch {
 	case !wasWoken:
-	case p.applied:
-		if p.steps > 0 {
-			c.metrics.propagated(x.provider.Name(), c.now().Sub(woken))
-		}
-	default:
-		c.wakeups.start(req.NamespacedName, woken)
+	case !p.applied: // a cloud that takes time is done in a later pass
+		c.wakeups.keep(req.NamespacedName, woken)
+	case woken.worked:
+		c.metrics.propagated(x.provider.Name(), c.now().Sub(woken.at))
 	}
 	return result, err
 }

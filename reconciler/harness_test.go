@@ -330,3 +330,21 @@ func (w *world) passes() int {
 	}
 	return int(n)
 }
+
+// observations returns how many times a histogram of this process was observed, for all labels.
+func (w *world) observations(histogram string) int {
+	w.t.Helper()
+	families, err := ctrlmetrics.Registry.Gather()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	var n uint64
+	for _, f := range families {
+		if f.GetName() == histogram {
+			for _, m := range f.GetMetric() {
+				n += m.GetHistogram().GetSampleCount()
+			}
+		}
+	}
+	return int(n)
+}

@@ -222,11 +222,14 @@ func TestPendingForAMomentIsNotSaid(t *testing.T) {
 	w.apply(service("web", "10.0.0.1")...)
 	w.apply(route("a", "gw", "web"))
 	w.settle()
-	before := w.statusWrites()
+	before, propagated := w.statusWrites(), w.observations("cloudgate_propagation_seconds")
 	w.apply(gateway("gw"))
 	w.programmed("gw")
 	w.settle()
 	after := w.statusWrites()
+	if got := w.observations("cloudgate_propagation_seconds") - propagated; got != 1 {
+		t.Errorf("propagation was measured %d times, want once, also where a later pass found the cloud done", got)
+	}
 	for _, object := range []string{"Gateway default/gw", "LoadBalancer default/gw", "HTTPRoute default/a"} {
 		if got := after[object] - before[object]; got != 1 {
 			t.Errorf("the status of %s was written %d times, want once", object, got)
