@@ -45,6 +45,9 @@ func (f *flags) addLimits(fs *pflag.FlagSet) {
 	fs.DurationVar(&o.UpstreamLifetime, "upstream-lifetime", d.UpstreamLifetime, "after which a connection to an endpoint is not used again")
 	fs.IntVar(&o.UpstreamSpares, "upstream-spares", d.UpstreamSpares, "unused connections kept per endpoint")
 	fs.IntVar(&o.MaxTries, "max-tries", d.MaxTries, "endpoints tried for one request when the earlier ones did not get it")
+	fs.DurationVar(&o.MirrorTimeout, "mirror-timeout", d.MirrorTimeout, "for a mirror, once it has been sent the whole request")
+	fs.IntVar(&o.MirrorBuffer, "mirror-buffer-bytes", d.MirrorBuffer, "of a request's body that wait for one mirror; at least 65536")
+	fs.IntVar(&o.MaxMirrors, "max-mirrors", d.MaxMirrors, "mirrored requests of a pool at once; more are not sent")
 }
 
 // checkLimits refuses what an Engine would take for its default or for no limit at all. The error names the flag.
@@ -61,6 +64,7 @@ func (f *flags) checkLimits() error {
 		{"http2-max-reset-rate", int64(o.MaxResetRate)}, {"http2-max-frame-bytes", int64(o.MaxFrameBytes)},
 		{"max-connections", int64(o.MaxConnections)}, {"max-udp-sessions", int64(o.MaxSessions)}, {"body-rate", int64(o.BodyRate)},
 		{"upstream-spares", int64(o.UpstreamSpares)}, {"max-tries", int64(o.MaxTries)},
+		{"mirror-buffer-bytes", int64(o.MirrorBuffer)}, {"max-mirrors", int64(o.MaxMirrors)},
 	} {
 		if l.value < 1 {
 			errs = append(errs, fmt.Errorf("--%s: %d is under 1", l.flag, l.value))
@@ -73,7 +77,7 @@ func (f *flags) checkLimits() error {
 		{"head-timeout", o.HeadTimeout}, {"idle-timeout", o.IdleTimeout}, {"body-timeout", o.BodyTimeout}, {"write-timeout", o.WriteTimeout},
 		{"drain-timeout", o.DrainTimeout}, {"tunnel-idle-timeout", o.TunnelIdle}, {"udp-idle-timeout", o.UDPIdle},
 		{"dial-timeout", o.DialTimeout}, {"response-timeout", o.ResponseTimeout}, {"stream-timeout", o.StreamTimeout},
-		{"upstream-idle-timeout", o.UpstreamIdle}, {"upstream-lifetime", o.UpstreamLifetime},
+		{"upstream-idle-timeout", o.UpstreamIdle}, {"upstream-lifetime", o.UpstreamLifetime}, {"mirror-timeout", o.MirrorTimeout},
 	} {
 		if l.value == 0 {
 			errs = append(errs, fmt.Errorf("--%s: 0 is no time; give a negative one for no limit", l.flag))

@@ -98,6 +98,8 @@ func add(sum *proxy.Stats, s proxy.Stats) {
 		sum.Status[i] += s.Status[i]
 	}
 	sum.Retries += s.Retries
+	sum.Mirrored += s.Mirrored
+	sum.MirrorsLost += s.MirrorsLost
 	sum.Malformed += s.Malformed
 	sum.TimedOut += s.TimedOut
 	sum.BytesIn += s.BytesIn

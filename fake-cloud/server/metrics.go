@@ -101,13 +101,14 @@ var (
 	acceptedDesc    = prometheus.NewDesc("fakecloud_traffic_connections_total", "Clients' connections that were accepted.", nil, nil)
 	malformedDesc   = prometheus.NewDesc("fakecloud_traffic_malformed_total", "Requests that were refused before routing.", nil, nil)
 	retriesDesc     = prometheus.NewDesc("fakecloud_traffic_retries_total", "Tries after the first.", nil, nil)
+	mirrorsDesc     = prometheus.NewDesc("fakecloud_traffic_mirrors_total", "Requests that were sent to a mirror, too, or should have been.", []string{"outcome"}, nil)
 	bytesDesc       = prometheus.NewDesc("fakecloud_traffic_bytes_total", "Bytes of bodies and tunnels.", []string{"direction"}, nil)
 )
 
 type trafficCollector struct{ plane *dataplane.Plane }
 
 func (c *trafficCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{requestsDesc, connectionsDesc, acceptedDesc, malformedDesc, retriesDesc, bytesDesc} {
+	for _, d := range []*prometheus.Desc{requestsDesc, connectionsDesc, acceptedDesc, malformedDesc, retriesDesc, mirrorsDesc, bytesDesc} {
 		ch <- d
 	}
 }
@@ -125,6 +126,8 @@ func (c *trafficCollector) Collect(ch chan<- prometheus.Metric) {
 	ch <- prometheus.MustNewConstMetric(acceptedDesc, prometheus.CounterValue, float64(s.Opened))
 	ch <- prometheus.MustNewConstMetric(malformedDesc, prometheus.CounterValue, float64(s.Malformed))
 	ch <- prometheus.MustNewConstMetric(retriesDesc, prometheus.CounterValue, float64(s.Retries))
+	ch <- prometheus.MustNewConstMetric(mirrorsDesc, prometheus.CounterValue, float64(s.Mirrored), "answered")
+	ch <- prometheus.MustNewConstMetric(mirrorsDesc, prometheus.CounterValue, float64(s.MirrorsLost), "lost")
 	ch <- prometheus.MustNewConstMetric(bytesDesc, prometheus.CounterValue, float64(s.BytesIn), "in")
 	ch <- prometheus.MustNewConstMetric(bytesDesc, prometheus.CounterValue, float64(s.BytesOut), "out")
 }

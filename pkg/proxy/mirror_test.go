@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -87,10 +88,10 @@ func TestMirrorsGetWhatTheRuleMakesOfRequests(t *testing.T) {
 		rules["/"+name] = f
 	}
 	bothVersions(t, func(t *testing.T, client *http.Client) {
-		e := newEngine(t, Options{})
+		e := newEngine(t, Options{MirrorBuffer: 4 << 20}) // So that none is lost, however slow this machine is.
 		address := apply(t, e, site(t, rules, pools))
 		for _, backend := range []string{"h1", "h2"} {
-			for _, body := range []string{"", "small", strings.Repeat("0123456789abcdef", 64<<10)} {
+			for _, body := range []string{"", "small", strings.Repeat("0123456789abcdef", 3<<20/16)} {
 				for _, sized := range []bool{true, false} {
 					method := "POST"
 					if body == "" {
@@ -223,4 +224,36 @@ func TestMirrorsGetNothingElse(t *testing.T) {
 	if diff := cmp.Diff([]mirrorSeen{{Method: "POST", Host: "a", URI: "/broken", Body: "hi", Forwarded: true}}, mirror.take(t, 1)); diff != "" {
 		t.Error(diff)
 	}
+}
+
+// However often a request is sent to endpoints, a mirror gets it once, and whole.
+func TestMirrorsOfRetriedRequests(t *testing.T) {
+	leaksNothing(t)
+	var tries atomic.Int64
+	failing := backend(t, func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		if tries.Add(1)%3 != 0 {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+		_, _ = w.Write(body)
+	})
+	mirror := new(recorder)
+	f := mirroring("p", "m")
+	f.Retry = &Retry{Codes: []int{503}, Attempts: 2, Backoff: time.Millisecond}
+	bothVersions(t, func(t *testing.T, client *http.Client) {
+		tries.Store(0)
+		e := newEngine(t, Options{})
+		address := apply(t, e, site(t, map[string]Action{"/": f}, map[string]*Pool{"p": poolOf(failing), "m": poolOf(backend(t, mirror.ServeHTTP))}))
+		for i, length := range []int64{4, -1} {
+			r := request(t, "POST", "http://"+address, "body")
+			r.ContentLength = length
+			if got := do(t, client, r); got.Status != 200 || got.Body != "body" || tries.Load() != int64(3*(i+1)) {
+				t.Errorf("want 200 and the body after 3 tries, got %d, %q, %d in all", got.Status, got.Body, tries.Load())
+			}
+			mirrorCounts(t, e, uint64(i+1), 0)
+			if got := mirror.take(t, 1); len(got) != 1 || got[0].Body != "body" {
+				t.Errorf("want the body once, got %+v", got)
+			}
+		}
+	})
 }
