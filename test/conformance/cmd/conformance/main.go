@@ -16,7 +16,7 @@ import (
 const usage = `usage:
   conformance images                      the images that the suite's manifests name: REPOSITORY NAME TAG, one a line
   conformance features                    every feature that the suite knows of gateways, with commas between
-  conformance run [-table FILE] [-log FILE] -- COMMAND...
+  conformance run [-complete] [-table FILE] [-log FILE] -- COMMAND...
                                           run a command that writes test2json's events, and say what the tests said
 `
 
@@ -39,8 +39,9 @@ func main() {
 		flags := flag.NewFlagSet("run", flag.ExitOnError)
 		table := flags.String("table", "", "file for the table of results, in Markdown")
 		log := flags.String("log", "", "file for everything that the tests wrote")
+		complete := flags.Bool("complete", false, "fail when a test about gateways is skipped")
 		_ = flags.Parse(os.Args[2:]) // exits on an error
-		status, err := run(flags.Args(), *table, *log)
+		status, err := run(flags.Args(), *table, *log, *complete)
 		if err != nil {
 			fail(err.Error())
 		}

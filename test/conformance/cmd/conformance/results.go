@@ -11,9 +11,11 @@ import (
 // outcomes of a test, in the order in which the table has them.
 const (
 	failed     = "FAIL"
+	unfinished = "UNFINISHED"
 	skipped    = "SKIP"
 	passed     = "PASS"
-	unfinished = "UNFINISHED"
+	// foreign is a test of service meshes, which other profiles than ours are about.
+	foreign = "MESH"
 )
 
 // keep is how much of a test's output is remembered, to find the reason in.
@@ -23,6 +25,7 @@ const keep = 400
 type result struct {
 	name    string
 	outcome string
+	began   time.Time // when it ran for the first time, or went on after it had let those go first that do not run in parallel
 	elapsed time.Duration
 	output  []string // the last lines, of its subtests too
 	failed  []string // the subtests that failed
@@ -32,7 +35,6 @@ type result struct {
 type results struct {
 	progress, log io.Writer
 	tests         map[string]*result
-	done          int
 }
 
 func newResults(progress, log io.Writer) *results {
@@ -57,6 +59,10 @@ func (r *results) take(e event) {
 		r.tests[name] = t
 	}
 	switch e.Action {
+	case "run", "cont":
+		if !isSub {
+			t.began = e.Time
+		}
 	case "output":
 		if t.output = append(t.output, strings.TrimRight(e.Output, "\n")); len(t.output) > 2*keep {
 			t.output = slices.Clone(t.output[keep:])
@@ -69,15 +75,23 @@ func (r *results) take(e event) {
 			return
 		}
 		t.outcome = strings.ToUpper(e.Action)
-		t.elapsed = time.Duration(e.Elapsed * float64(time.Second)).Round(100 * time.Millisecond)
-		r.done++
+		if t.outcome == skipped {
+			switch why := t.reason(); {
+			case strings.HasSuffix(why, " does not support Mesh"):
+				t.outcome = foreign
+			case why == "test explicitly skipped": // because one alone was asked for
+				delete(r.tests, name)
+			}
+		}
+		// What the event says of it leaves out subtests that run in parallel.
+		t.elapsed = e.Time.Sub(t.began).Round(100 * time.Millisecond)
 		r.say(t)
 	}
 }
 
-// say prints a line of progress. A test that is skipped is a matter for the summary.
+// say prints a line of progress. Tests that do not run are a matter for the summary.
 func (r *results) say(t *result) {
-	if t.outcome == skipped {
+	if t.outcome == skipped || t.outcome == foreign {
 		return
 	}
 	fmt.Fprintf(r.progress, "%s  %-4s  %-70s %7s\n", time.Now().Format(time.TimeOnly), t.outcome, t.name, t.elapsed)
@@ -99,13 +113,18 @@ func (r *results) of(outcome string) []*result {
 }
 
 func (r *results) summary(w io.Writer) {
-	for _, outcome := range []string{failed, unfinished} {
+	for _, outcome := range []string{failed, unfinished, skipped} {
 		for _, t := range r.of(outcome) {
 			fmt.Fprintf(w, "%s  %s: %s\n", outcome, t.name, t.reason())
 		}
 	}
-	fmt.Fprintf(w, "%d passed, %d failed, %d skipped, %d did not end\n",
-		len(r.of(passed)), len(r.of(failed)), len(r.of(skipped)), len(r.of(unfinished)))
+	fmt.Fprintf(w, "%d passed, %d failed, %d skipped, %d did not end; %d are about service meshes\n",
+		len(r.of(passed)), len(r.of(failed)), len(r.of(skipped)), len(r.of(unfinished)), len(r.of(foreign)))
+}
+
+// complete tells whether every test about gateways ran.
+func (r *results) complete() bool {
+	return len(r.of(passed))+len(r.of(failed)) > 0 && len(r.of(skipped)) == 0 && len(r.of(unfinished)) == 0
 }
 
 // table returns all of it in Markdown.
