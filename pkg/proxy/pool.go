@@ -69,7 +69,11 @@ func (p *pool) pick(t *tried) *member {
 	if len(c.members) == 0 {
 		return nil
 	}
-	m := c.at(p, p.turn.Add(1))
+	turn := p.turn.Load()
+	if t == nil || t.n == 0 {
+		turn = p.turn.Add(1) // A second choice takes nobody's turn, or an endpoint that fails might have that of each request.
+	}
+	m := c.at(p, turn)
 	if (t == nil || !t.has(m.endpoint)) && !m.full() {
 		return m
 	}

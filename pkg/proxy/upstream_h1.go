@@ -81,7 +81,12 @@ func (t *h1Transport) try(x *exchange) outcome {
 			u.pump = startPump(u, x)
 		}
 		// After an error too: an endpoint may have answered before it closed.
-		return u.receive(x)
+		why := u.receive(x)
+		if why == tryStale && !streams && x.req.Length > 0 && x.req.Idempotent() {
+			x.fresh = true // The body is still in out.
+			continue
+		}
+		return why
 	}
 }
 
