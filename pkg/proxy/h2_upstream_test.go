@@ -1,9 +1,11 @@
 package proxy
 
 import (
+	"context"
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -216,6 +218,21 @@ func TestMisdirectedRequest(t *testing.T) {
 			if got := do(t, client, r); got.Status != want {
 				t.Errorf("%s: want %d, got %d", host, want, got.Status)
 			}
+		}
+	}
+}
+
+// A request may have chosen an endpoint before it goes, and be sent after.
+func TestH2UpstreamServesAfterItRetired(t *testing.T) {
+	e := newEngine(t, Options{})
+	address := netip.MustParseAddrPort(h2cBackend(t, func(http.ResponseWriter, *http.Request) {}))
+	ep := e.newEndpoint(endpointKey{address: address, protocol: PoolHTTP2}, nil)
+	ep.transport.retire()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	for range 2 {
+		if err := ep.probe(ctx, "/"); err != nil {
+			t.Errorf("want the request served, got %v", err)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"crypto/tls"
+	"errors"
 	"io"
 	"net/http"
 	"strings"
@@ -153,6 +154,25 @@ func TestNewCAsLeaveConnectionsAlone(t *testing.T) {
 		if _, err := resumed(t, address, showing(before, tls.VersionTLS13, after.client(t, nil))); err != nil {
 			t.Errorf("HTTP/%d: want a client of the new CA to be served, got %v", protocol, err)
 		}
+	}
+}
+
+// The connection of a client that was refused ends in order: were it reset, the alert could be lost on its way.
+func TestRefusedClientsAreNotReset(t *testing.T) {
+	ca := newAuthority(t)
+	e := newEngine(t, Options{})
+	c, _ := mutual(t, ca, &ClientValidation{CAs: ca.pem()})
+	raw := dialRaw(t, apply(t, e, c))
+	conn := tls.Client(raw, showing(ca, tls.VersionTLS13, nil))
+	if err := conn.Handshake(); err != nil {
+		t.Fatal(err)
+	}
+	_, _ = conn.Write(make([]byte, 60000))
+	if _, err := conn.Read(make([]byte, 1)); alertOf(err) == "" {
+		t.Errorf("want an alert, got %v", err)
+	}
+	if _, err := raw.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+		t.Errorf("want the connection to end, got %v", err)
 	}
 }
 
