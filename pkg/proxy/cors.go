@@ -101,8 +101,8 @@ func (x *exchange) preflightFor() (method string, ok bool) {
 	return x.req.Header("access-control-request-method")
 }
 
-// lookupPreflight finds the rule of the request that a preflight request asks about, where none matches OPTIONS itself. A rule without CORS
-// has nothing to say to it.
+// lookupPreflight finds the rule of the request that a preflight request asks about. A rule without CORS has nothing to say to it: the
+// preflight request is then one like any other.
 func (x *exchange) lookupPreflight(rules *Table) (*route.Route[*Rule], bool) {
 	method, ok := x.preflightFor()
 	if !ok {

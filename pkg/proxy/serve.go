@@ -41,9 +41,9 @@ func (x *exchange) act() {
 		x.answer(http.StatusMisdirectedRequest, "the connection was made for another server")
 		return
 	}
-	found, ok := server.Rules.Lookup(&x.req)
+	found, ok := x.lookupPreflight(server.Rules)
 	if !ok {
-		found, ok = x.lookupPreflight(server.Rules)
+		found, ok = server.Rules.Lookup(&x.req)
 	}
 	if !ok {
 		x.answer(http.StatusNotFound, "no rule")
