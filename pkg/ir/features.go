@@ -48,6 +48,7 @@ const (
 	FeatureBackendClientCert      Feature = "BackendClientCertificate"
 	FeatureClientValidation       Feature = "ClientValidation"
 	FeatureClientInsecureFallback Feature = "ClientValidationInsecureFallback"
+	FeatureMisdirectedRequests    Feature = "MisdirectedRequests" // 421 where a connection was made for another server
 	FeatureCORS                   Feature = "CORS"
 	FeatureMirror                 Feature = "Mirror"
 	FeatureMirrorFraction         Feature = "MirrorFraction"

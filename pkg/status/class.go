@@ -61,6 +61,8 @@ var claims = []claim{
 	{features.SupportGatewayHTTPListenerIsolation, "Gateway", []ir.Feature{ir.FeatureHTTP}},
 	{features.SupportGatewayStaticAddresses, "Gateway", []ir.Feature{ir.FeatureStaticAddresses}},
 	{features.SupportGatewayAddressEmpty, "Gateway", []ir.Feature{ir.FeatureStaticAddresses}},
+	{features.SupportGatewayBackendClientCertificate, "Gateway", []ir.Feature{ir.FeatureBackendTLS, ir.FeatureBackendClientCert}},
+	{features.SupportGatewayHTTPSListenerDetectMisdirectedRequests, "Gateway", []ir.Feature{ir.FeatureHTTPS, ir.FeatureMisdirectedRequests}},
 	{features.SupportGatewayFrontendClientCertificateValidation, "Gateway", []ir.Feature{ir.FeatureHTTPS, ir.FeatureClientValidation}},
 	{features.SupportGatewayFrontendClientCertificateValidationInsecureFallback, "Gateway",
 		[]ir.Feature{ir.FeatureHTTPS, ir.FeatureClientValidation, ir.FeatureClientInsecureFallback}},

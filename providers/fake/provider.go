@@ -51,7 +51,7 @@ func Features() ir.Features {
 		ir.FeatureHostRewrite, ir.FeaturePathRewrite, ir.FeatureRequestTimeout, ir.FeatureBackendTimeout,
 		ir.FeatureBackendHTTP2, ir.FeatureBackendWebSocket, ir.FeatureBackendTLS, ir.FeatureBackendTLSSANs,
 		ir.FeatureBackendClientCert, ir.FeatureClientValidation, ir.FeatureClientInsecureFallback,
-		ir.FeatureCORS, ir.FeatureMirror, ir.FeatureMirrorFraction, ir.FeatureRetry, ir.FeatureRetryBudget,
+		ir.FeatureMisdirectedRequests, ir.FeatureCORS, ir.FeatureMirror, ir.FeatureMirrorFraction, ir.FeatureRetry, ir.FeatureRetryBudget,
 		ir.FeatureSessionCookie, ir.FeatureSessionHeader, ir.FeatureLeastRequest, ir.FeatureHealthCheck, ir.FeatureTargetLimits,
 	} {
 		f[name] = ir.Support{Grade: ir.Exact}

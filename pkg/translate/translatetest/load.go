@@ -124,7 +124,7 @@ func AllFeatures() ir.Features {
 		ir.FeatureBackendRequestHeaders, ir.FeatureBackendResponseHeaders, ir.FeatureRedirect, ir.FeatureRedirectScheme,
 		ir.FeatureRedirectPort, ir.FeatureRedirectPath, ir.FeatureHostRewrite, ir.FeaturePathRewrite, ir.FeatureRequestTimeout,
 		ir.FeatureBackendTimeout, ir.FeatureBackendHTTP2, ir.FeatureBackendWebSocket, ir.FeatureBackendTLS, ir.FeatureBackendTLSSANs,
-		ir.FeatureBackendClientCert, ir.FeatureClientValidation, ir.FeatureClientInsecureFallback, ir.FeatureCORS, ir.FeatureMirror,
+		ir.FeatureBackendClientCert, ir.FeatureClientValidation, ir.FeatureClientInsecureFallback, ir.FeatureMisdirectedRequests, ir.FeatureCORS, ir.FeatureMirror,
 		ir.FeatureMirrorFraction, ir.FeatureRetry, ir.FeatureRetryBudget, ir.FeatureSessionCookie, ir.FeatureSessionHeader,
 		ir.FeatureLeastRequest, ir.FeatureHealthCheck, ir.FeatureTargetLimits,
 	} {
