@@ -134,10 +134,11 @@ func TestBackendTLSPolicy(t *testing.T) {
 	}
 	w.apply(traffic.BackendTLS(host, wrong))
 	w.eventually("a backend that cannot prove itself to get nothing", func() error {
-		if a, err := v.Get(urlOfApp); err != nil || a.Status < 500 {
-			return fmt.Errorf("answered %d, %v", a.Status, err)
+		a, err := v.Get(urlOfApp)
+		if err == nil && a.Status < 500 {
+			err = fmt.Errorf("answered %d", a.Status)
 		}
-		return nil
+		return err
 	})
 	w.apply(traffic.BackendTLS(host, right))
 	w.serves(v, urlOfApp, 200, "app")
