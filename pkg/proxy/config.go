@@ -16,7 +16,7 @@ import (
 type Config struct {
 	Listeners map[string]*Listener // by name
 	Pools     map[string]*Pool     // by name; rules and backends point at them
-	// SessionKey signs what clients show of their sessions, so that they outlive this process. Without one sessions end with it.
+	// SessionKey seals what clients show of their sessions, so that they outlive this process. Without one sessions end with it.
 	SessionKey []byte
 }
 
@@ -116,8 +116,8 @@ type Retry struct {
 
 // Session keeps the requests of one client at one endpoint while that is there, healthy and not draining.
 type Session struct {
-	Header    bool // the client shows it in a header, not in a cookie
-	Name      string
+	Header    bool          // the client shows it in a header, not in a cookie
+	Name      string        // rules with the same share sessions where they share endpoints, and disturb each other's where not
 	Lifetime  time.Duration // since its beginning; 0 for no end
 	Permanent bool          // a cookie: with Max-Age
 	Path      string        // a cookie: its Path; "" for /
