@@ -3,6 +3,7 @@ package proxy
 import (
 	"crypto/tls"
 	"errors"
+	"slices"
 
 	"github.com/cloudgate-dev/cloudgate/pkg/proxy/sni"
 )
@@ -32,7 +33,9 @@ func (l *listener) serveTLS(s *session, v *version) {
 	server := v.site.server(hello.ServerName)
 	if server == nil {
 		l.engine.layer4.handshakesFailed.Add(1)
-		s.alert(alertUnrecognizedName)
+		if v.site.endsTLS() {
+			s.alert(alertUnrecognizedName)
+		}
 		return
 	}
 	if server.Passthrough {
@@ -53,6 +56,12 @@ func (l *listener) serveTLS(s *session, v *version) {
 	s.writeWithin(-1)
 	s.client.tls = true
 	l.forward(s, forwarding{version: v, server: server, client: conn})
+}
+
+// endsTLS reports whether a server of the listener speaks TLS itself. Where all of it is passed through, nobody is there to speak for a
+// name that no server has: the connection is closed as that of a port without a listener.
+func (v *listenerView) endsTLS() bool {
+	return slices.ContainsFunc(v.cfg.Servers, func(server Server) bool { return !server.Passthrough })
 }
 
 // alert tells a TLS client why it is not served. The connection is closed next, so that it does not matter whether it is heard.
