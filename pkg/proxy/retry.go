@@ -156,7 +156,12 @@ func (x *exchange) tries(p *pool) outcome {
 		if why = m.transport.try(x); why == tryOK {
 			return tryOK
 		}
-		x.leave()
+		if why == tryBusy {
+			x.leaves()
+			m.withdraw()
+		} else {
+			x.leave()
+		}
 		switch why {
 		case tryUnsent:
 			x.tried.add(m.endpoint)
@@ -194,11 +199,15 @@ func (x *exchange) enter(m *member) {
 }
 
 func (x *exchange) leave() {
+	x.leaves()
+	x.member.end()
+}
+
+func (x *exchange) leaves() {
 	x.limit.end()
 	if x.member.stake != nil {
 		x.member.stake.leave(&x.lease)
 	}
-	x.member.end()
 }
 
 // repeatable reports whether the request may be sent again after an endpoint may have got it, where no Retry asks for it.

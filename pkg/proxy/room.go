@@ -30,12 +30,26 @@ func (m *member) full() bool { return m.most != 0 && m.inFlight.Load() >= m.most
 
 // admit is begin where there is room for one more, and reports whether there was.
 func (m *member) admit() bool {
-	if n := m.inFlight.Add(1); m.most != 0 && n > m.most {
-		m.end()
-		return false
+	for m.most != 0 {
+		n := m.inFlight.Load()
+		if n >= m.most {
+			return false
+		}
+		if m.inFlight.CompareAndSwap(n, n+1) {
+			m.requests.Add(1)
+			return true
+		}
 	}
+	m.inFlight.Add(1)
 	m.requests.Add(1)
 	return true
+}
+
+// withdraw takes back what admit counted, for a request that found no room on the endpoint's connections: it leaves none behind for
+// others, so that nobody is called from the line.
+func (m *member) withdraw() {
+	m.inFlight.Add(-1)
+	m.requests.Add(^uint64(0))
 }
 
 // admit chooses an endpoint that was not tried and has room, and counts what goes there: call end after use.
@@ -85,10 +99,11 @@ func (x *exchange) take(p *pool) (*member, outcome) {
 
 // crowded notes where there was no room, if anywhere, and returns what that means.
 func (x *exchange) crowded(m *member) outcome {
-	switch x.crowd = m; {
+	switch {
 	case m == nil:
 		return tryNone
 	case m.queues:
+		x.crowd = m
 		return tryBusy
 	}
 	return tryFull
@@ -113,6 +128,10 @@ func (x *exchange) queue() outcome {
 		}
 	}
 	m := x.crowd
+	if m.most != 0 && !m.queues {
+		// Nobody is called when a request withdraws that was counted for a moment.
+		d = min(d, tick)
+	}
 	place := m.line.join()
 	defer m.line.leave(place)
 	if m.roomy() || x.wait(d, place) {
