@@ -68,9 +68,12 @@ type changes []change
 // statusOf points to the part of an object that is its status.
 type statusOf[T client.Object, S any] func(T) *S
 
-// add notes that an object is to have a status. now is the object as the cache has it.
+// add notes that an object is to have a status. now is the object that want was made from. Where the status is shared, what another pass has
+// written since makes the write fail: want knows nothing of it, and would take it back.
 func add[T client.Object, S any](w *writer, cs *changes, kind string, now T, want S, shared bool, at statusOf[T, S]) {
-	now = latest(w, now)
+	if !shared {
+		now = latest(w, now)
+	}
 	if equality.Semantic.DeepEqual(*at(now), want) {
 		return
 	}

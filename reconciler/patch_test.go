@@ -58,3 +58,38 @@ func TestWriterForgetsWhatIsDeletedBeforeItsAnswer(t *testing.T) {
 		}
 	}
 }
+
+// Passes over two Gateways of a route overlap. What one wrote into its status after the other had read it must not be taken back by that.
+func TestWriterKeepsWhatAnotherPassWroteMeanwhile(t *testing.T) {
+	route := &gwv1.HTTPRoute{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "a"}}
+	store := memory.New(Scheme())
+	if err := store.Apply(route.DeepCopy()); err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Client().Get(t.Context(), client.ObjectKeyFromObject(route), route); err != nil {
+		t.Fatal(err)
+	}
+	m, err := newMetrics(prometheus.NewRegistry())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWriter(store.Client(), m)
+	write := func(gateway gwv1.ObjectName) bool { // from the route as it was read
+		var cs changes
+		want := gwv1.HTTPRouteStatus{RouteStatus: gwv1.RouteStatus{Parents: []gwv1.RouteParentStatus{{
+			ControllerName: "cloudgate.dev/fake", ParentRef: gwv1.ParentReference{Name: gateway},
+		}}}}
+		add(w, &cs, "HTTPRoute", route, want, true, func(o *gwv1.HTTPRoute) *gwv1.HTTPRouteStatus { return &o.Status })
+		conflict, err := w.write(t.Context(), cs)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return conflict
+	}
+	if write("one") {
+		t.Fatal("the first write met a conflict")
+	}
+	if !write("two") {
+		t.Error("the second write met no conflict, though it knew nothing of the first")
+	}
+}
