@@ -44,6 +44,7 @@ func (f *flags) addLimits(fs *pflag.FlagSet) {
 	fs.DurationVar(&o.UpstreamIdle, "upstream-idle-timeout", d.UpstreamIdle, "after which an unused connection to an endpoint is closed")
 	fs.DurationVar(&o.UpstreamLifetime, "upstream-lifetime", d.UpstreamLifetime, "after which a connection to an endpoint is not used again")
 	fs.IntVar(&o.UpstreamSpares, "upstream-spares", d.UpstreamSpares, "unused connections kept per endpoint")
+	fs.DurationVar(&o.QueueTimeout, "queue-timeout", d.QueueTimeout, "for room at an endpoint that has as many connections as its pool allows")
 	fs.IntVar(&o.MaxTries, "max-tries", d.MaxTries, "endpoints tried for one request when the earlier ones did not get it")
 	fs.DurationVar(&o.MirrorTimeout, "mirror-timeout", d.MirrorTimeout, "for a mirror, once it has been sent the whole request")
 	fs.IntVar(&o.MirrorBuffer, "mirror-buffer-bytes", d.MirrorBuffer, "of a request's body that wait for one mirror; at least 65536")
@@ -77,7 +78,8 @@ func (f *flags) checkLimits() error {
 		{"head-timeout", o.HeadTimeout}, {"idle-timeout", o.IdleTimeout}, {"body-timeout", o.BodyTimeout}, {"write-timeout", o.WriteTimeout},
 		{"drain-timeout", o.DrainTimeout}, {"tunnel-idle-timeout", o.TunnelIdle}, {"udp-idle-timeout", o.UDPIdle},
 		{"dial-timeout", o.DialTimeout}, {"response-timeout", o.ResponseTimeout}, {"stream-timeout", o.StreamTimeout},
-		{"upstream-idle-timeout", o.UpstreamIdle}, {"upstream-lifetime", o.UpstreamLifetime}, {"mirror-timeout", o.MirrorTimeout},
+		{"upstream-idle-timeout", o.UpstreamIdle}, {"upstream-lifetime", o.UpstreamLifetime},
+		{"queue-timeout", o.QueueTimeout}, {"mirror-timeout", o.MirrorTimeout},
 	} {
 		if l.value == 0 {
 			errs = append(errs, fmt.Errorf("--%s: 0 is no time; give a negative one for no limit", l.flag))

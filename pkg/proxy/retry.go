@@ -172,7 +172,7 @@ func (x *exchange) tries(p *pool) outcome {
 			}
 			x.tried.add(m.endpoint)
 		case tryStale:
-			if !x.repeatable() {
+			if !x.repeatable() || x.lease.wasCut() {
 				return tryBroken
 			}
 			// The same endpoint is as good as another: what was stale was the connection.
