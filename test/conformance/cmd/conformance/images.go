@@ -12,7 +12,7 @@ import (
 type image struct{ repository, name, tag string }
 
 // imageLine is looked for in the text: the manifests have placeholders, with which some are no YAML.
-var imageLine = regexp.MustCompile(`(?m)^\s*(?:- )?image:\s*"?([^"\s#]+)"?\s*$`)
+var imageLine = regexp.MustCompile(`(?m)^[ \t]*(?:- )?image:[ \t]*"?([^"\s#]+)"?[ \t]*(?:#.*)?$`)
 
 // images returns the images that the manifests in some folders name, each once and in order.
 func images(manifests fs.FS, folders ...string) ([]image, error) {

@@ -41,7 +41,7 @@ func main() {
 		log := flags.String("log", "", "file for everything that the tests wrote")
 		complete := flags.Bool("complete", false, "fail when a test about gateways is skipped")
 		_ = flags.Parse(os.Args[2:]) // exits on an error
-		status, err := run(flags.Args(), *table, *log, *complete)
+		status, err := run(os.Stdout, flags.Args(), *table, *log, *complete)
 		if err != nil {
 			fail(err.Error())
 		}

@@ -15,7 +15,7 @@ import (
 
 // run runs a command whose standard output is test2json's, and returns its exit status. Signals that end this program reach the command
 // too, which is in the same process group: it is waited for. complete makes it an error when a test about gateways is skipped.
-func run(command []string, tableFile, logFile string, complete bool) (int, error) {
+func run(out io.Writer, command []string, tableFile, logFile string, complete bool) (int, error) {
 	if len(command) == 0 {
 		return 0, errors.New("no command to run")
 	}
@@ -31,20 +31,20 @@ func run(command []string, tableFile, logFile string, complete bool) (int, error
 	signal.Ignore(os.Interrupt, syscall.SIGTERM)
 	cmd := exec.Command(command[0], command[1:]...)
 	cmd.Stderr = os.Stderr
-	out, err := cmd.StdoutPipe()
+	events, err := cmd.StdoutPipe()
 	if err != nil {
 		return 0, err
 	}
 	if err := cmd.Start(); err != nil {
 		return 0, err
 	}
-	r := newResults(os.Stdout, log)
-	readErr := r.read(out)
+	r := newResults(out, log)
+	readErr := r.read(events)
 	status, err := exitStatus(cmd.Wait())
 	if err = errors.Join(readErr, err); err != nil {
 		return 0, err
 	}
-	r.summary(os.Stdout)
+	r.summary(out)
 	if tableFile != "" {
 		if err := os.WriteFile(tableFile, []byte(r.table()), 0o644); err != nil { //nolint:gosec // a report for everybody
 			return 0, err

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"bytes"
+	"io"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"sigs.k8s.io/gateway-api/conformance"
+)
+
+// TestImagesOfTheSuite holds the programs that conformance.mk builds against the images that the pinned suite wants.
+func TestImagesOfTheSuite(t *testing.T) {
+	list, err := images(conformance.Manifests, "base", "tests")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, i := range list {
+		names = append(names, i.name)
+	}
+	slices.Sort(names)
+	if got, want := slices.Compact(names), []string{"coredns", "echo-basic"}; !slices.Equal(got, want) {
+		t.Errorf("the manifests want images of %v; conformance.mk builds %v", got, want)
+	}
+}
+
+func TestImages(t *testing.T) {
+	manifests := fstest.MapFS{
+		"base/a.yaml":  {Data: []byte("spec:\n  image: r.example/b/echo:v2 # why\n  - image: \"r.example:5000/echo:v1\"\n")},
+		"base/b.yaml":  {Data: []byte("  image: r.example/b/echo:v2\n  image: r.example/c/echo:v3 # and why\n  # image: r.example/b/none:v1\n")},
+		"other/c.yaml": {Data: []byte("  image: r.example/b/other:v1\n")},
+	}
+	got, err := images(manifests, "base")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []image{{"r.example/b", "echo", "v2"}, {"r.example/c", "echo", "v3"}, {"r.example:5000", "echo", "v1"}}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	manifests["base/d.yaml"] = &fstest.MapFile{Data: []byte("image: r.example:5000/untagged\n")}
+	if _, err := images(manifests, "base"); err == nil {
+		t.Error("an image without a tag is taken")
+	}
+}
+
+func TestResults(t *testing.T) {
+	events := `{"Time":"2026-01-01T00:00:00Z","Action":"run","Test":"TestConformance"}
+{"Time":"2026-01-01T00:00:01Z","Action":"run","Test":"TestConformance/Good"}
+{"Time":"2026-01-01T00:00:03Z","Action":"pass","Test":"TestConformance/Good","Elapsed":0.1}
+{"Time":"2026-01-01T00:00:03Z","Action":"run","Test":"TestConformance/Bad"}
+{"Action":"output","Test":"TestConformance/Bad/part","Output":"        \tError Trace:\tx.go:1\n"}
+{"Action":"output","Test":"TestConformance/Bad/part","Output":"        \tError:      \tNot equal: \n"}
+{"Action":"output","Test":"TestConformance/Bad/part","Output":"        \t            \t1 | 2\n"}
+{"Action":"output","Test":"TestConformance/Bad/part","Output":"        \tTest:       \tTestConformance/Bad/part\n"}
+{"Action":"output","Test":"TestConformance/Bad/part","Output":"        \tMessages:   \tthe sum\n"}
+{"Action":"output","Test":"TestConformance/Bad/part","Output":"--- FAIL: TestConformance/Bad/part (0.00s)\n"}
+{"Action":"fail","Test":"TestConformance/Bad/part"}
+{"Time":"2026-01-01T00:00:04Z","Action":"fail","Test":"TestConformance/Bad"}
+{"Action":"output","Test":"TestConformance/Left","Output":"    c.go:1: Skipping Left: suite does not support Doors\n"}
+{"Action":"skip","Test":"TestConformance/Left"}
+{"Action":"output","Test":"TestConformance/MeshOne","Output":"    c.go:1: Skipping MeshOne: suite does not support Mesh\n"}
+{"Action":"skip","Test":"TestConformance/MeshOne"}
+{"Action":"output","Test":"TestConformance/Other","Output":"    c.go:1: Skipping Other: test explicitly skipped\n"}
+{"Action":"skip","Test":"TestConformance/Other"}
+panic: and what it said last
+{"Action":"run","Test":"TestConformance/Cut"}
+`
+	var progress, log bytes.Buffer
+	r := newResults(&progress, &log)
+	if err := r.read(strings.NewReader(events)); err != nil {
+		t.Fatal(err)
+	}
+	want := "| test | result | time | why |\n|---|---|---|---|\n" +
+		"| Bad | FAIL | 1s | Not equal: 1 \\| 2 the sum (part) |\n" +
+		"| Cut | UNFINISHED | 0s |  |\n" +
+		"| Left | SKIP | 0s | suite does not support Doors |\n" +
+		"| Good | PASS | 2s |  |\n"
+	if got := r.table(); got != want {
+		t.Errorf("got:\n%s\nwant:\n%s", got, want)
+	}
+	if r.complete() {
+		t.Error("complete, though a test was skipped and one did not end")
+	}
+	if !strings.Contains(log.String(), "panic: and what it said last") {
+		t.Errorf("what is no event is not in the log:\n%s", log.String())
+	}
+}
+
+func TestRun(t *testing.T) {
+	good := `{"Action":"pass","Test":"TestConformance/Good"}`
+	skip := `{"Action":"output","Test":"TestConformance/Left","Output":"Skipping Left: suite does not support Doors"}
+{"Action":"skip","Test":"TestConformance/Left"}`
+	tests := []struct {
+		reason, script string
+		complete, fail bool
+		status         int
+	}{
+		{reason: "a test passed", script: "echo '" + good + "'"},
+		{reason: "a test passed, and the command failed all the same", script: "echo '" + good + "'; exit 3", status: 3},
+		{reason: "nothing ran", script: "true", fail: true},
+		{reason: "a test was skipped, which is all right", script: "echo '" + good + "\n" + skip + "'"},
+		{reason: "a test was skipped, which is not all right", script: "echo '" + good + "\n" + skip + "'", complete: true, fail: true},
+		{reason: "the command was killed", script: "kill -9 $$", fail: true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.reason, func(t *testing.T) {
+			status, err := run(io.Discard, []string{"sh", "-c", tt.script}, "", "", tt.complete)
+			if (err != nil) != tt.fail || status != tt.status {
+				t.Errorf("got status %d, error %v; want status %d, an error: %t", status, err, tt.status, tt.fail)
+			}
+		})
+	}
+}
