@@ -47,7 +47,7 @@ func TestMirrorIsNotWaitedFor(t *testing.T) {
 	h, waiting, release := heldBackend(t)
 	worldsOfMirrors(t, h, func(t *testing.T, mirror *Pool) {
 		waiting.Store(0)
-		e := newEngine(t, Options{MaxMirrors: 2})
+		e := newEngine(t, Options{MaxMirrors: 2, MirrorTimeout: -1})
 		address := apply(t, e, site(t, map[string]Action{"/": mirroring("p", "m")}, map[string]*Pool{"p": poolOf(backend(t, echo)), "m": mirror}))
 		client := client1(t, nil, "")
 		for range 5 {
@@ -140,8 +140,8 @@ func TestMirrorOfARequestThatBreaksOff(t *testing.T) {
 	})
 	worldsOfMirrors(t, mirror.ServeHTTP, func(t *testing.T, m *Pool) {
 		e := newEngine(t, Options{MaxMirrors: 1})
-		address := apply(t, e, site(t, map[string]Action{"/": mirroring("p", "m"), "/refused": mirroring("refusing", "m")}, map[string]*Pool{
-			"p": poolOf(backend(t, echo)), "refusing": poolOf(refusing), "m": m,
+		address := apply(t, e, site(t, map[string]Action{"/": mirroring("p", "m"), "/refused": mirroring("refusing", "m"), "/none": mirroring("none", "m")}, map[string]*Pool{
+			"none": poolOf(), "p": poolOf(backend(t, echo)), "refusing": poolOf(refusing), "m": m,
 		}))
 		for i, sent := range []string{"12345", strings.Repeat("x", 100<<10)} { // Before the mirror starts, and after it.
 			c := dialRaw(t, address)
@@ -158,11 +158,13 @@ func TestMirrorOfARequestThatBreaksOff(t *testing.T) {
 			t.Fatal(err)
 		}
 		mirrorCounts(t, e, 0, 3)
+		do(t, client1(t, nil, ""), request(t, "POST", "http://"+address+"/none", "never read"))
+		mirrorCounts(t, e, 0, 4)
 		if got := mirror.take(t, 0); len(got) != 0 {
 			t.Errorf("the mirror got %d whole requests", len(got))
 		}
 		do(t, client1(t, nil, ""), request(t, "POST", "http://"+address, "whole"))
-		mirrorCounts(t, e, 1, 3)
+		mirrorCounts(t, e, 1, 4)
 		if got := mirror.take(t, 1); got[0].Body != "whole" {
 			t.Errorf("want whole, got %q", got[0].Body)
 		}
@@ -209,4 +211,24 @@ func TestMirrorAnswers(t *testing.T) {
 		<-ended
 		mirrorCounts(t, e, 2, 0)
 	})
+}
+
+// A mirror that hangs up in the middle of a body gives its place back while the client goes on.
+func TestMirrorThatHangsUp(t *testing.T) {
+	leaksNothing(t)
+	e := newEngine(t, Options{})
+	address := apply(t, e, site(t, map[string]Action{"/": mirroring("p", "m")}, map[string]*Pool{"p": poolOf(backend(t, echo)), "m": poolOf(scriptedHangUp(t))}))
+	c := dialRaw(t, address)
+	half := strings.Repeat("x", 100_000)
+	if _, err := io.WriteString(c, "POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 200000\r\n\r\n"+half); err != nil {
+		t.Fatal(err)
+	}
+	mirrorCounts(t, e, 0, 1)
+	if _, err := io.WriteString(c, half); err != nil {
+		t.Fatal(err)
+	}
+	got, err := io.ReadAll(c)
+	if want := "HTTP/1.1 200 OK"; err != nil || statusLine(string(got)) != want || strings.Count(string(got), "x") < 200_000 {
+		t.Errorf("want %s and the body, got %q, %d bytes, %v", want, statusLine(string(got)), len(got), err)
+	}
 }
