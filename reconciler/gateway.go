@@ -177,12 +177,18 @@ func statusChanges(w *writer, s *translate.Snapshot, result status.Result) chang
 			add(w, &cs, "UDPRoute", o, v, true, func(o *gwv1.UDPRoute) *gwv1.UDPRouteStatus { return &o.Status })
 		}
 	}
-	for _, o := range s.BackendTLSPolicies {
-		if v, ok := result.BackendTLSPolicies[client.ObjectKeyFromObject(o)]; ok {
-			add(w, &cs, "BackendTLSPolicy", o, v, true, func(o *gwv1.BackendTLSPolicy) *gwv1.PolicyStatus { return &o.Status })
+	policyChanges(w, &cs, "BackendTLSPolicy", s.BackendTLSPolicies, result)
+	policyChanges(w, &cs, "XBackendTrafficPolicy", s.BackendTrafficPolicies, result)
+	return cs
+}
+
+// policyChanges gathers the statuses of the policies of one kind.
+func policyChanges[T client.Object](w *writer, cs *changes, kind string, policies []T, result status.Result) {
+	for _, o := range policies {
+		if v, ok := result.Policies[translate.Object{Kind: kind, Namespace: o.GetNamespace(), Name: o.GetName()}]; ok {
+			add(w, cs, kind, o, v, true, func(o T) *gwv1.PolicyStatus { return policyStatus(o) })
 		}
 	}
-	return cs
 }
 
 // tell logs and records as events what happened in the cloud. Each thing is told once: when it begins, not while it lasts.

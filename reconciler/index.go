@@ -88,11 +88,16 @@ func (x indexes) route() toolscache.Indexers {
 
 func (x indexes) policy() toolscache.Indexers {
 	return toolscache.Indexers{
-		byParent:    indexer(func(p *gwv1.BackendTLSPolicy) []string { return x.ancestors(p) }),
-		byService:   indexer(func(p *gwv1.BackendTLSPolicy) []string { return keys(policyServices(p)) }),
-		bySecret:    indexer(func(p *gwv1.BackendTLSPolicy) []string { return keys(policyRefs(p, "Secret")) }),
-		byConfigMap: indexer(func(p *gwv1.BackendTLSPolicy) []string { return keys(policyRefs(p, "ConfigMap")) }),
+		byParent:  indexer(func(p client.Object) []string { return x.ancestors(p) }),
+		byService: indexer(func(p client.Object) []string { return keys(policyServices(p)) }),
 	}
+}
+
+func (x indexes) tlsPolicy() toolscache.Indexers {
+	out := x.policy()
+	out[bySecret] = indexer(func(p *gwv1.BackendTLSPolicy) []string { return keys(tlsPolicyRefs(p, "Secret")) })
+	out[byConfigMap] = indexer(func(p *gwv1.BackendTLSPolicy) []string { return keys(tlsPolicyRefs(p, "ConfigMap")) })
+	return out
 }
 
 func (x indexes) endpointSlice() toolscache.Indexers {
@@ -122,13 +127,17 @@ func (x indexes) parents(route client.Object) []string {
 }
 
 // ancestors returns what our part of a policy's status says that it concerns.
-func (x indexes) ancestors(policy *gwv1.BackendTLSPolicy) []string {
+func (x indexes) ancestors(policy client.Object) []string {
+	status := policyStatus(policy)
+	if status == nil {
+		return nil
+	}
 	var out []string
-	for _, a := range policy.Status.Ancestors {
+	for _, a := range status.Ancestors {
 		if !x.ours(a.ControllerName) {
 			continue
 		}
-		if key, ok := refKey(policy.Namespace, a.AncestorRef); ok {
+		if key, ok := refKey(policy.GetNamespace(), a.AncestorRef); ok {
 			out = append(out, key)
 		}
 	}

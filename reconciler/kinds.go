@@ -12,12 +12,14 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	gwv1 "sigs.k8s.io/gateway-api/apis/v1"
+	xv1alpha1 "sigs.k8s.io/gateway-api/apisx/v1alpha1"
 
 	"github.com/cloudgate-dev/cloudgate/pkg/api/v1alpha1"
 )
 
-// kind is a kind of the Gateway API and the versions in which its fields are those of v1, the best first.
+// kind is a kind of the Gateway API and the versions in which its fields are those of the first.
 type kind struct {
+	group    string
 	name     string
 	obj      client.Object
 	list     client.ObjectList
@@ -25,21 +27,22 @@ type kind struct {
 	required bool
 }
 
-// gatewayKinds are the kinds that are read. An older version of a kind is read into the Go type of v1.
+// gatewayKinds are the kinds that are read. An older version of a kind is read into the Go type of the first.
 var gatewayKinds = []kind{
-	{"GatewayClass", &gwv1.GatewayClass{}, &gwv1.GatewayClassList{}, []string{"v1", "v1beta1"}, true},
-	{"Gateway", &gwv1.Gateway{}, &gwv1.GatewayList{}, []string{"v1", "v1beta1"}, true},
-	{"HTTPRoute", &gwv1.HTTPRoute{}, &gwv1.HTTPRouteList{}, []string{"v1", "v1beta1"}, false},
-	{"GRPCRoute", &gwv1.GRPCRoute{}, &gwv1.GRPCRouteList{}, []string{"v1", "v1alpha2"}, false},
-	{"TLSRoute", &gwv1.TLSRoute{}, &gwv1.TLSRouteList{}, []string{"v1", "v1alpha3", "v1alpha2"}, false},
-	{"TCPRoute", &gwv1.TCPRoute{}, &gwv1.TCPRouteList{}, []string{"v1", "v1alpha2"}, false},
-	{"UDPRoute", &gwv1.UDPRoute{}, &gwv1.UDPRouteList{}, []string{"v1", "v1alpha2"}, false},
-	{"ListenerSet", &gwv1.ListenerSet{}, &gwv1.ListenerSetList{}, []string{"v1"}, false},
-	{"ReferenceGrant", &gwv1.ReferenceGrant{}, &gwv1.ReferenceGrantList{}, []string{"v1", "v1beta1"}, false},
-	{"BackendTLSPolicy", &gwv1.BackendTLSPolicy{}, &gwv1.BackendTLSPolicyList{}, []string{"v1", "v1alpha3"}, false},
+	{gwv1.GroupName, "GatewayClass", &gwv1.GatewayClass{}, &gwv1.GatewayClassList{}, []string{"v1", "v1beta1"}, true},
+	{gwv1.GroupName, "Gateway", &gwv1.Gateway{}, &gwv1.GatewayList{}, []string{"v1", "v1beta1"}, true},
+	{gwv1.GroupName, "HTTPRoute", &gwv1.HTTPRoute{}, &gwv1.HTTPRouteList{}, []string{"v1", "v1beta1"}, false},
+	{gwv1.GroupName, "GRPCRoute", &gwv1.GRPCRoute{}, &gwv1.GRPCRouteList{}, []string{"v1", "v1alpha2"}, false},
+	{gwv1.GroupName, "TLSRoute", &gwv1.TLSRoute{}, &gwv1.TLSRouteList{}, []string{"v1", "v1alpha3", "v1alpha2"}, false},
+	{gwv1.GroupName, "TCPRoute", &gwv1.TCPRoute{}, &gwv1.TCPRouteList{}, []string{"v1", "v1alpha2"}, false},
+	{gwv1.GroupName, "UDPRoute", &gwv1.UDPRoute{}, &gwv1.UDPRouteList{}, []string{"v1", "v1alpha2"}, false},
+	{gwv1.GroupName, "ListenerSet", &gwv1.ListenerSet{}, &gwv1.ListenerSetList{}, []string{"v1"}, false},
+	{gwv1.GroupName, "ReferenceGrant", &gwv1.ReferenceGrant{}, &gwv1.ReferenceGrantList{}, []string{"v1", "v1beta1"}, false},
+	{gwv1.GroupName, "BackendTLSPolicy", &gwv1.BackendTLSPolicy{}, &gwv1.BackendTLSPolicyList{}, []string{"v1", "v1alpha3"}, false},
+	{xv1alpha1.GroupName, "XBackendTrafficPolicy", &xv1alpha1.XBackendTrafficPolicy{}, &xv1alpha1.XBackendTrafficPolicyList{}, []string{"v1alpha1"}, false},
 }
 
-// Scheme returns a scheme with every kind that the reconcilers read or write, those of the Gateway API as v1.
+// Scheme returns a scheme with every kind that the reconcilers read or write, those of the Gateway API in their newest version.
 func Scheme() *runtime.Scheme {
 	s, err := SchemeFor(nil)
 	if err != nil {
@@ -50,7 +53,7 @@ func Scheme() *runtime.Scheme {
 }
 
 // SchemeFor returns a scheme in which each kind of the Gateway API has the best version that the cluster behind mapper serves, so
-// that a cluster with older CRDs is read as well. A kind that it does not serve is in the scheme as v1: Setup leaves it out and
+// that a cluster with older CRDs is read as well. A kind that it does not serve is in the scheme in its newest version: Setup leaves it out and
 // says so. The error says what to install where nothing can be done without.
 func SchemeFor(mapper meta.RESTMapper) (*runtime.Scheme, error) {
 	s := runtime.NewScheme()
@@ -66,12 +69,12 @@ func SchemeFor(mapper meta.RESTMapper) (*runtime.Scheme, error) {
 			return nil, err
 		}
 		if version == "" {
-			version = "v1"
+			version = k.versions[0]
 			if k.required {
 				missing = append(missing, k.name)
 			}
 		}
-		gv := schema.GroupVersion{Group: gwv1.GroupName, Version: version}
+		gv := schema.GroupVersion{Group: k.group, Version: version}
 		s.AddKnownTypes(gv, k.obj, k.list)
 		metav1.AddToGroupVersion(s, gv)
 	}
@@ -100,7 +103,7 @@ func served(mapper meta.RESTMapper, k kind) (string, error) {
 		return k.versions[0], nil
 	}
 	for _, version := range k.versions {
-		_, err := mapper.RESTMapping(schema.GroupKind{Group: gwv1.GroupName, Kind: k.name}, version)
+		_, err := mapper.RESTMapping(schema.GroupKind{Group: k.group, Kind: k.name}, version)
 		switch {
 		case err == nil:
 			return version, nil

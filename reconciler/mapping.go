@@ -140,9 +140,17 @@ func each[T client.Object](objs []T, found gateways, find func(gateways, client.
 }
 
 func (m mapping) policy(found gateways, obj client.Object) {
-	if p, ok := obj.(*gwv1.BackendTLSPolicy); ok {
-		for _, name := range policyServices(p) {
-			m.serviceNamed(found, name)
+	for _, name := range policyServices(obj) {
+		m.serviceNamed(found, name)
+	}
+	status := policyStatus(obj)
+	if status == nil {
+		return
+	}
+	for _, a := range status.Ancestors {
+		if m.x.ours(a.ControllerName) {
+			m.parent(found, obj.GetNamespace(), a.AncestorRef)
+			m.stale(found, obj.GetNamespace(), a.AncestorRef)
 		}
 	}
 }
@@ -151,13 +159,13 @@ func (m mapping) secret(found gateways, obj client.Object) {
 	key := client.ObjectKeyFromObject(obj).String()
 	each(m.v.gateways.by(bySecret, key), found, m.gateway)
 	each(m.v.sets.by(bySecret, key), found, m.listenerSet)
-	each(m.v.policies.by(bySecret, key), found, m.policy)
+	each(m.v.tlsPolicies.by(bySecret, key), found, m.policy)
 }
 
 func (m mapping) configMap(found gateways, obj client.Object) {
 	key := client.ObjectKeyFromObject(obj).String()
 	each(m.v.gateways.by(byConfigMap, key), found, m.gateway)
-	each(m.v.policies.by(byConfigMap, key), found, m.policy)
+	each(m.v.tlsPolicies.by(byConfigMap, key), found, m.policy)
 }
 
 // config gathers the Gateways that a GatewayConfig has a say in: those that name it, and those of the classes that do.

@@ -14,6 +14,7 @@ import (
 	toolscache "k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	gwv1 "sigs.k8s.io/gateway-api/apis/v1"
+	xv1alpha1 "sigs.k8s.io/gateway-api/apisx/v1alpha1"
 
 	"github.com/cloudgate-dev/cloudgate/pkg/api/v1alpha1"
 	"github.com/cloudgate-dev/cloudgate/pkg/ir"
@@ -68,7 +69,7 @@ func viewsOf(objects []client.Object) (*views, error) {
 	v.classes.indexer, v.gateways.indexer, v.sets.indexer = index(x.class()), index(x.gateway()), index(x.listenerSet())
 	v.http.indexer, v.grpc.indexer, v.tls.indexer = index(x.route()), index(x.route()), index(x.route())
 	v.tcp.indexer, v.udp.indexer = index(x.route()), index(x.route())
-	v.grants.indexer, v.policies.indexer = index(nil), index(x.policy())
+	v.grants.indexer, v.tlsPolicies.indexer, v.trafficPolicies.indexer = index(nil), index(x.tlsPolicy()), index(x.policy())
 	v.namespaces.indexer, v.services.indexer, v.slices.indexer = index(nil), index(nil), index(x.endpointSlice())
 	v.secrets.indexer, v.configMaps.indexer = index(nil), index(nil)
 	v.configs.indexer, v.nodes.indexer = index(nil), index(nil)
@@ -110,7 +111,9 @@ func (v *views) indexerFor(o client.Object) toolscache.Indexer {
 	case *gwv1.ReferenceGrant:
 		return v.grants.indexer
 	case *gwv1.BackendTLSPolicy:
-		return v.policies.indexer
+		return v.tlsPolicies.indexer
+	case *xv1alpha1.XBackendTrafficPolicy:
+		return v.trafficPolicies.indexer
 	case *corev1.Namespace:
 		return v.namespaces.indexer
 	case *corev1.Service:
@@ -231,7 +234,7 @@ func referred(o client.Object) (secrets, configMaps []types.NamespacedName) {
 	case *gwv1.ListenerSet:
 		return listenerSetSecrets(o), nil
 	case *gwv1.BackendTLSPolicy:
-		return policyRefs(o, "Secret"), policyRefs(o, "ConfigMap")
+		return tlsPolicyRefs(o, "Secret"), tlsPolicyRefs(o, "ConfigMap")
 	default:
 		return nil, nil
 	}

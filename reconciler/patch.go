@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	gwv1 "sigs.k8s.io/gateway-api/apis/v1"
+	xv1alpha1 "sigs.k8s.io/gateway-api/apisx/v1alpha1"
 
 	"github.com/cloudgate-dev/cloudgate/pkg/api/v1alpha1"
 	"github.com/cloudgate-dev/cloudgate/pkg/translate"
@@ -102,6 +103,7 @@ func (w *writer) refresh(s *translate.Snapshot) {
 	refresh(w, s.TCPRoutes)
 	refresh(w, s.UDPRoutes)
 	refresh(w, s.BackendTLSPolicies)
+	refresh(w, s.BackendTrafficPolicies)
 }
 
 func refresh[T client.Object](w *writer, objs []T) {
@@ -260,8 +262,8 @@ func ourPart(obj client.Object) uint64 {
 	case *gwv1.HTTPRoute, *gwv1.GRPCRoute, *gwv1.TLSRoute, *gwv1.TCPRoute, *gwv1.UDPRoute:
 		_, parents := routeParents(o)
 		part = slices.DeleteFunc(slices.Clone(parents), func(p gwv1.RouteParentStatus) bool { return !ours(p.ControllerName) })
-	case *gwv1.BackendTLSPolicy:
-		part = slices.DeleteFunc(slices.Clone(o.Status.Ancestors), func(a gwv1.PolicyAncestorStatus) bool { return !ours(a.ControllerName) })
+	case *gwv1.BackendTLSPolicy, *xv1alpha1.XBackendTrafficPolicy:
+		part = slices.DeleteFunc(slices.Clone(policyStatus(o).Ancestors), func(a gwv1.PolicyAncestorStatus) bool { return !ours(a.ControllerName) })
 	case *gwv1.Gateway:
 		part = o.Status
 	case *gwv1.GatewayClass:

@@ -5,6 +5,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	gwv1 "sigs.k8s.io/gateway-api/apis/v1"
+	xv1alpha1 "sigs.k8s.io/gateway-api/apisx/v1alpha1"
 )
 
 // What each kind refers to. A reference to a kind that no Gateway can use is left out: translate refuses it.
@@ -168,17 +169,39 @@ func frontendCAs(g *gwv1.Gateway, kind gwv1.Kind) []types.NamespacedName {
 	return out
 }
 
-func policyServices(p *gwv1.BackendTLSPolicy) []types.NamespacedName {
+// policyStatus points to the status of a policy of any kind. It is nil for what is none.
+func policyStatus(policy client.Object) *gwv1.PolicyStatus {
+	switch p := policy.(type) {
+	case *gwv1.BackendTLSPolicy:
+		return &p.Status
+	case *xv1alpha1.XBackendTrafficPolicy:
+		return &p.Status
+	default:
+		return nil
+	}
+}
+
+// policyServices returns the Services that a policy of any kind targets.
+func policyServices(policy client.Object) []types.NamespacedName {
+	var refs []gwv1.LocalPolicyTargetReference
+	switch p := policy.(type) {
+	case *gwv1.BackendTLSPolicy:
+		for _, ref := range p.Spec.TargetRefs {
+			refs = append(refs, ref.LocalPolicyTargetReference)
+		}
+	case *xv1alpha1.XBackendTrafficPolicy:
+		refs = p.Spec.TargetRefs
+	}
 	var out []types.NamespacedName
-	for _, ref := range p.Spec.TargetRefs {
+	for _, ref := range refs {
 		if ref.Group == "" && ref.Kind == "Service" {
-			out = append(out, types.NamespacedName{Namespace: p.Namespace, Name: string(ref.Name)})
+			out = append(out, types.NamespacedName{Namespace: policy.GetNamespace(), Name: string(ref.Name)})
 		}
 	}
 	return out
 }
 
-func policyRefs(p *gwv1.BackendTLSPolicy, kind gwv1.Kind) []types.NamespacedName {
+func tlsPolicyRefs(p *gwv1.BackendTLSPolicy, kind gwv1.Kind) []types.NamespacedName {
 	var out []types.NamespacedName
 	for _, ref := range p.Spec.Validation.CACertificateRefs {
 		if ref.Group == "" && ref.Kind == kind {

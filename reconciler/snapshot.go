@@ -1,6 +1,8 @@
 package reconciler
 
 import (
+	"slices"
+
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -63,9 +65,7 @@ func (g *gatherer) gather() {
 	g.s.TLSRoutes = attached(g, g.v.tls, parents)
 	g.s.TCPRoutes = attached(g, g.v.tcp, parents)
 	g.s.UDPRoutes = attached(g, g.v.udp, parents)
-	for _, p := range g.v.policies.by(byParent, parents[0]) {
-		g.policy(p) // it may have nothing to do with the Gateway any more, and its status has to say so
-	}
+	g.policies(byParent, parents[0]) // they may have nothing to do with the Gateway any more, and their status has to say so
 }
 
 // attached returns the routes of one kind that have one of parents, and gathers what they refer to.
@@ -132,32 +132,35 @@ func (g *gatherer) service(from string, name types.NamespacedName) {
 		return
 	}
 	g.seen[name] = true
+	key := name.String()
+	g.policies(byService, key) // also where there is no such Service, which their status has to say
 	svc, ok := g.v.services.get(name)
 	if !ok {
 		return
 	}
-	key := name.String()
 	g.s.Services[name] = svc
 	if endpoints := g.v.slices.by(byService, key); len(endpoints) > 0 {
 		g.s.EndpointSlices[name] = endpoints
 		g.waitingPods(endpoints)
 	}
-	for _, p := range g.v.policies.by(byService, key) {
-		g.policy(p)
-	}
 }
 
-func (g *gatherer) policy(p *gwv1.BackendTLSPolicy) {
-	for _, have := range g.s.BackendTLSPolicies {
-		if have == p {
-			return
+// policies gathers the policies of all kinds that an index has under a key.
+func (g *gatherer) policies(index, key string) {
+	for _, p := range once(&g.s.BackendTLSPolicies, g.v.tlsPolicies.by(index, key)) {
+		for _, name := range tlsPolicyRefs(p, "ConfigMap") {
+			g.configMap(p.Namespace, name)
+		}
+		for _, name := range tlsPolicyRefs(p, "Secret") {
+			g.secret(p.Namespace, name)
 		}
 	}
-	g.s.BackendTLSPolicies = append(g.s.BackendTLSPolicies, p)
-	for _, name := range policyRefs(p, "ConfigMap") {
-		g.configMap(p.Namespace, name)
-	}
-	for _, name := range policyRefs(p, "Secret") {
-		g.secret(p.Namespace, name)
-	}
+	once(&g.s.BackendTrafficPolicies, g.v.trafficPolicies.by(index, key))
+}
+
+// once adds to a list what is not in it yet, and returns that.
+func once[T comparable](to *[]T, found []T) []T {
+	fresh := slices.DeleteFunc(found, func(o T) bool { return slices.Contains(*to, o) })
+	*to = append(*to, fresh...)
+	return fresh
 }

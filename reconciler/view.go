@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	gwv1 "sigs.k8s.io/gateway-api/apis/v1"
+	xv1alpha1 "sigs.k8s.io/gateway-api/apisx/v1alpha1"
 
 	"github.com/cloudgate-dev/cloudgate/pkg/api/v1alpha1"
 )
@@ -86,7 +87,9 @@ type views struct {
 	tcp      view[*gwv1.TCPRoute]
 	udp      view[*gwv1.UDPRoute]
 	grants   view[*gwv1.ReferenceGrant]
-	policies view[*gwv1.BackendTLSPolicy]
+
+	tlsPolicies     view[*gwv1.BackendTLSPolicy]
+	trafficPolicies view[*xv1alpha1.XBackendTrafficPolicy]
 
 	namespaces view[*corev1.Namespace]
 	services   view[*corev1.Service]
@@ -115,7 +118,8 @@ func openViews(ctx context.Context, c cache.Cache, missing []string, x indexes) 
 	v.tcp.indexer = o.open("TCPRoute", &gwv1.TCPRoute{}, x.route())
 	v.udp.indexer = o.open("UDPRoute", &gwv1.UDPRoute{}, x.route())
 	v.grants.indexer = o.open("ReferenceGrant", &gwv1.ReferenceGrant{}, nil)
-	v.policies.indexer = o.open("BackendTLSPolicy", &gwv1.BackendTLSPolicy{}, x.policy())
+	v.tlsPolicies.indexer = o.open("BackendTLSPolicy", &gwv1.BackendTLSPolicy{}, x.tlsPolicy())
+	v.trafficPolicies.indexer = o.open("XBackendTrafficPolicy", &xv1alpha1.XBackendTrafficPolicy{}, x.policy())
 	v.namespaces.indexer = o.open("Namespace", &corev1.Namespace{}, nil)
 	v.services.indexer = o.open("Service", &corev1.Service{}, nil)
 	v.slices.indexer = o.open("EndpointSlice", &discoveryv1.EndpointSlice{}, x.endpointSlice())

@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 	gwv1 "sigs.k8s.io/gateway-api/apis/v1"
+	xv1alpha1 "sigs.k8s.io/gateway-api/apisx/v1alpha1"
 
 	"github.com/cloudgate-dev/cloudgate/pkg/api/v1alpha1"
 )
@@ -27,6 +28,8 @@ import (
 // +kubebuilder:rbac:groups=gateway.networking.k8s.io,resources=gatewayclasses;gateways,verbs=patch
 // +kubebuilder:rbac:groups=gateway.networking.k8s.io,resources=gateways/finalizers,verbs=update
 // +kubebuilder:rbac:groups=gateway.networking.k8s.io,resources=gatewayclasses/status;gateways/status;listenersets/status;httproutes/status;grpcroutes/status;tlsroutes/status;tcproutes/status;udproutes/status;backendtlspolicies/status,verbs=patch
+// +kubebuilder:rbac:groups=gateway.networking.x-k8s.io,resources=xbackendtrafficpolicies,verbs=list;watch
+// +kubebuilder:rbac:groups=gateway.networking.x-k8s.io,resources=xbackendtrafficpolicies/status,verbs=patch
 // +kubebuilder:rbac:groups="",resources=namespaces,verbs=get;list;watch
 // +kubebuilder:rbac:groups="",resources=services;secrets;configmaps,verbs=list;watch
 // +kubebuilder:rbac:groups=discovery.k8s.io,resources=endpointslices,verbs=list;watch
@@ -81,6 +84,7 @@ func (c *Controller) watch(mgr manager.Manager) error {
 	w.add(gateways, "UDPRoute", &gwv1.UDPRoute{}, m.handler(m.route), c.writer.echoless())
 	w.add(gateways, "ReferenceGrant", &gwv1.ReferenceGrant{}, m.handler(m.grant))
 	w.add(gateways, "BackendTLSPolicy", &gwv1.BackendTLSPolicy{}, m.handler(m.policy), c.writer.echoless())
+	w.add(gateways, "XBackendTrafficPolicy", &xv1alpha1.XBackendTrafficPolicy{}, m.handler(m.policy), c.writer.echoless())
 	w.add(gateways, "Service", &corev1.Service{}, m.handler(m.service), contentChanged())
 	w.add(gateways, "EndpointSlice", &discoveryv1.EndpointSlice{}, m.handler(m.endpointSlice), contentChanged())
 	w.add(gateways, "Secret", &corev1.Secret{}, m.handler(m.secret), contentChanged())

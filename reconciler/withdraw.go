@@ -53,7 +53,8 @@ func (c *Controller) withdraw(ctx context.Context, parents []string) error {
 		withdrawRoutes(c.writer, &cs, "TLSRoute", c.views.tls.by(byParent, parent), parents, func(r *gwv1.TLSRoute) *gwv1.RouteStatus { return &r.Status.RouteStatus })
 		withdrawRoutes(c.writer, &cs, "TCPRoute", c.views.tcp.by(byParent, parent), parents, func(r *gwv1.TCPRoute) *gwv1.RouteStatus { return &r.Status.RouteStatus })
 		withdrawRoutes(c.writer, &cs, "UDPRoute", c.views.udp.by(byParent, parent), parents, func(r *gwv1.UDPRoute) *gwv1.RouteStatus { return &r.Status.RouteStatus })
-		withdrawPolicies(c.writer, &cs, c.views.policies.by(byParent, parent), parents)
+		withdrawPolicies(c.writer, &cs, "BackendTLSPolicy", c.views.tlsPolicies.by(byParent, parent), parents)
+		withdrawPolicies(c.writer, &cs, "XBackendTrafficPolicy", c.views.trafficPolicies.by(byParent, parent), parents)
 	}
 	conflict, err := c.writer.write(ctx, distinct(cs))
 	if err == nil && conflict {
@@ -86,15 +87,16 @@ func withdrawRoutes[T client.Object](w *writer, cs *changes, kind string, routes
 	}
 }
 
-func withdrawPolicies(w *writer, cs *changes, policies []*gwv1.BackendTLSPolicy, parents []string) {
+func withdrawPolicies[T client.Object](w *writer, cs *changes, kind string, policies []T, parents []string) {
 	for _, p := range policies {
 		p = latest(w, p)
-		left := slices.DeleteFunc(slices.Clone(p.Status.Ancestors), func(a gwv1.PolicyAncestorStatus) bool {
-			key, ok := refKey(p.Namespace, a.AncestorRef)
+		said := policyStatus(p).Ancestors
+		left := slices.DeleteFunc(slices.Clone(said), func(a gwv1.PolicyAncestorStatus) bool {
+			key, ok := refKey(p.GetNamespace(), a.AncestorRef)
 			return ok && ours(a.ControllerName) && slices.Contains(parents, key)
 		})
-		if len(left) < len(p.Status.Ancestors) {
-			add(w, cs, "BackendTLSPolicy", p, gwv1.PolicyStatus{Ancestors: left}, true, func(p *gwv1.BackendTLSPolicy) *gwv1.PolicyStatus { return &p.Status })
+		if len(left) < len(said) {
+			add(w, cs, kind, p, gwv1.PolicyStatus{Ancestors: left}, true, func(p T) *gwv1.PolicyStatus { return policyStatus(p) })
 		}
 	}
 }

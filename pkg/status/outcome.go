@@ -30,14 +30,14 @@ type Failure struct {
 // Result is the whole status that every object of a Snapshot is to have. What other controllers wrote is in it, untouched. An
 // object whose status need not change is in it as well, with an equal status.
 type Result struct {
-	Gateway            gwv1.GatewayStatus
-	ListenerSets       map[types.NamespacedName]gwv1.ListenerSetStatus
-	HTTPRoutes         map[types.NamespacedName]gwv1.HTTPRouteStatus
-	GRPCRoutes         map[types.NamespacedName]gwv1.GRPCRouteStatus
-	TLSRoutes          map[types.NamespacedName]gwv1.TLSRouteStatus
-	TCPRoutes          map[types.NamespacedName]gwv1.TCPRouteStatus
-	UDPRoutes          map[types.NamespacedName]gwv1.UDPRouteStatus
-	BackendTLSPolicies map[types.NamespacedName]gwv1.PolicyStatus
+	Gateway      gwv1.GatewayStatus
+	ListenerSets map[types.NamespacedName]gwv1.ListenerSetStatus
+	HTTPRoutes   map[types.NamespacedName]gwv1.HTTPRouteStatus
+	GRPCRoutes   map[types.NamespacedName]gwv1.GRPCRouteStatus
+	TLSRoutes    map[types.NamespacedName]gwv1.TLSRouteStatus
+	TCPRoutes    map[types.NamespacedName]gwv1.TCPRouteStatus
+	UDPRoutes    map[types.NamespacedName]gwv1.UDPRouteStatus
+	Policies     map[translate.Object]gwv1.PolicyStatus // of all kinds
 }
 
 // ClassVerdict is what the controller knows about a GatewayClass and the cluster, beyond the class itself.

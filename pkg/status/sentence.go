@@ -89,14 +89,6 @@ func at(p translate.Problem) string {
 	return p.Where + ": "
 }
 
-func object(o translate.Object) string {
-	name := o.Name
-	if o.Namespace != "" {
-		name = o.Namespace + "/" + o.Name
-	}
-	return o.Kind + " " + name
-}
-
 func quoted(s string) string {
 	if s == "" {
 		return "an empty value"
@@ -107,15 +99,15 @@ func quoted(s string) string {
 func referenceSentence(p translate.Problem) (string, bool) {
 	switch p.Code {
 	case translate.CodeNotPermitted:
-		return fmt.Sprintf("%s%s is in another namespace, and no ReferenceGrant there allows the reference. Create one in namespace %s.", at(p), object(p.Object), p.Object.Namespace), true
+		return fmt.Sprintf("%s%s is in another namespace, and no ReferenceGrant there allows the reference. Create one in namespace %s.", at(p), p.Object, p.Object.Namespace), true
 	case translate.CodeInvalidKind:
 		return fmt.Sprintf("%sreferences to %s are not supported. Refer to a %s.", at(p), p.Value, p.Detail), true
 	case translate.CodeNotFound:
-		return fmt.Sprintf("%s%s does not exist. Create it or correct the name.", at(p), object(p.Object)), true
+		return fmt.Sprintf("%s%s does not exist. Create it or correct the name.", at(p), p.Object), true
 	case translate.CodeCertificateMissing:
 		return fmt.Sprintf("%sTLS ends at this listener, but no certificate is named. Name a Secret of type kubernetes.io/tls.", at(p)), true
 	case translate.CodeCertificateMalformed:
-		return fmt.Sprintf("%s%s cannot be used: %s.", at(p), object(p.Object), p.Detail), true
+		return fmt.Sprintf("%s%s cannot be used: %s.", at(p), p.Object, p.Detail), true
 	default:
 		return "", false
 	}
@@ -124,25 +116,25 @@ func referenceSentence(p translate.Problem) (string, bool) {
 func backendSentence(p translate.Problem) (string, bool) {
 	switch p.Code {
 	case translate.CodePortMissing:
-		return fmt.Sprintf("%sthe reference to %s has no port. Name one of its ports.", at(p), object(p.Object)), true
+		return fmt.Sprintf("%sthe reference to %s has no port. Name one of its ports.", at(p), p.Object), true
 	case translate.CodePortNotFound:
 		there := "It has no ports"
 		if p.Detail != "" {
 			there = "It has " + p.Detail
 		}
-		return fmt.Sprintf("%s%s has no port %s. %s.", at(p), object(p.Object), p.Value, there), true
+		return fmt.Sprintf("%s%s has no port %s. %s.", at(p), p.Object, p.Value, there), true
 	case translate.CodePortProtocol:
-		return fmt.Sprintf("%sthe port of %s is %s, but the route needs %s.", at(p), object(p.Object), orTCP(p.Value), p.Detail), true
+		return fmt.Sprintf("%sthe port of %s is %s, but the route needs %s.", at(p), p.Object, orTCP(p.Value), p.Detail), true
 	case translate.CodeExternalName:
-		return fmt.Sprintf("%s%s is of type ExternalName, which is not supported. Refer to a Service with endpoints.", at(p), object(p.Object)), true
+		return fmt.Sprintf("%s%s is of type ExternalName, which is not supported. Refer to a Service with endpoints.", at(p), p.Object), true
 	case translate.CodeAppProtocol:
-		return fmt.Sprintf("%sthe appProtocol %s of %s is not supported for this route. Supported are %s.", at(p), quoted(p.Value), object(p.Object), p.Detail), true
+		return fmt.Sprintf("%sthe appProtocol %s of %s is not supported for this route. Supported are %s.", at(p), quoted(p.Value), p.Object, p.Detail), true
 	case translate.CodeBackendNeedsTLS:
-		return fmt.Sprintf("%sthe appProtocol %s of %s asks for TLS. Create a BackendTLSPolicy that says how to verify it.", at(p), quoted(p.Value), object(p.Object)), true
-	case translate.CodeBackendPolicy:
-		return fmt.Sprintf("%s%s, which secures the backend, is not valid. See its status.", at(p), object(p.Object)), true
+		return fmt.Sprintf("%sthe appProtocol %s of %s asks for TLS. Create a BackendTLSPolicy that says how to verify it.", at(p), quoted(p.Value), p.Object), true
+	case translate.CodeBackendTLSPolicy:
+		return fmt.Sprintf("%s%s, which secures the backend, is not valid. See its status.", at(p), p.Object), true
 	case translate.CodeNoNodePort:
-		return fmt.Sprintf("%sport %s of %s has no node port, and requests are sent to nodes. Give the Service the type NodePort.", at(p), p.Value, object(p.Object)), true
+		return fmt.Sprintf("%sport %s of %s has no node port, and requests are sent to nodes. Give the Service the type NodePort.", at(p), p.Value, p.Object), true
 	default:
 		return "", false
 	}

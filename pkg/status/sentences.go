@@ -64,9 +64,9 @@ func gatewaySentence(p translate.Problem) (string, bool) {
 	case translate.CodeParametersNamespace:
 		return fmt.Sprintf("%sthe reference has no namespace. Name that of the GatewayConfig.", at(p)), true
 	case translate.CodeParameterValue:
-		return fmt.Sprintf("%s%s: %s %s is not known. Use Pod or NodePort.", at(p), object(p.Object), p.Detail, quoted(p.Value)), true
+		return fmt.Sprintf("%s%s: %s %s is not known. Use Pod or NodePort.", at(p), p.Object, p.Detail, quoted(p.Value)), true
 	case translate.CodeClassParameters:
-		return fmt.Sprintf("%s has parameters that cannot be used. See its status.", object(p.Object)), true
+		return fmt.Sprintf("%s has parameters that cannot be used. See its status.", p.Object), true
 	case translate.CodeAddressType:
 		return fmt.Sprintf("%saddresses of type %s are not supported. Use IPAddress.", at(p), quoted(p.Value)), true
 	case translate.CodeAddressInvalid:
@@ -74,9 +74,9 @@ func gatewaySentence(p translate.Problem) (string, bool) {
 	case translate.CodeDefaultScope:
 		return fmt.Sprintf("%sdefault Gateways are not supported. Remove defaultScope and name the Gateway in parentRefs.", at(p)), true
 	case translate.CodeSetNotAllowed:
-		return fmt.Sprintf("%s does not allow ListenerSets from this namespace. Its spec.allowedListeners would have to.", object(p.Object)), true
+		return fmt.Sprintf("%s does not allow ListenerSets from this namespace. Its spec.allowedListeners would have to.", p.Object), true
 	case translate.CodeParentNotAccepted:
-		return fmt.Sprintf("%s is not accepted. See its status.", object(p.Object)), true
+		return fmt.Sprintf("%s is not accepted. See its status.", p.Object), true
 	default:
 		return "", false
 	}
@@ -86,21 +86,21 @@ func routeSentence(p translate.Problem) (string, bool) {
 	switch p.Code {
 	case translate.CodeNoListener:
 		if p.Value == "" {
-			return fmt.Sprintf("%s has no listeners.", object(p.Object)), true
+			return fmt.Sprintf("%s has no listeners.", p.Object), true
 		}
-		return fmt.Sprintf("%s has no listener with %s. Correct sectionName or port.", object(p.Object), p.Value), true
+		return fmt.Sprintf("%s has no listener with %s. Correct sectionName or port.", p.Object, p.Value), true
 	case translate.CodeSetNotAttached:
-		return fmt.Sprintf("%s is not allowed by its Gateway. See its status.", object(p.Object)), true
+		return fmt.Sprintf("%s is not allowed by its Gateway. See its status.", p.Object), true
 	case translate.CodeNamespaceNotAllowed:
-		return fmt.Sprintf("No listener of %s allows routes from namespace %s. Its allowedRoutes.namespaces would have to.", object(p.Object), p.Value), true
+		return fmt.Sprintf("No listener of %s allows routes from namespace %s. Its allowedRoutes.namespaces would have to.", p.Object, p.Value), true
 	case translate.CodeKindNotAllowed:
-		return fmt.Sprintf("No listener of %s takes routes of kind %s. Its protocol and allowedRoutes.kinds would have to.", object(p.Object), p.Value), true
+		return fmt.Sprintf("No listener of %s takes routes of kind %s. Its protocol and allowedRoutes.kinds would have to.", p.Object, p.Value), true
 	case translate.CodeNoHostname:
-		return fmt.Sprintf("No host name of the route (%s) is one of the listeners of %s (%s). Use one that both have.", orAny(p.Value), object(p.Object), orAny(p.Detail)), true
+		return fmt.Sprintf("No host name of the route (%s) is one of the listeners of %s (%s). Use one that both have.", orAny(p.Value), p.Object, orAny(p.Detail)), true
 	case translate.CodeOtherKind:
-		return fmt.Sprintf("On listener %s the older %s has a host name of this route. One host name cannot have both kinds.", p.Value, object(p.Object)), true
+		return fmt.Sprintf("On listener %s the older %s has a host name of this route. One host name cannot have both kinds.", p.Value, p.Object), true
 	case translate.CodeShadowed:
-		return fmt.Sprintf("Listener %s takes one route and serves the older %s, not this one.", p.Value, object(p.Object)), true
+		return fmt.Sprintf("Listener %s takes one route and serves the older %s, not this one.", p.Value, p.Object), true
 	default:
 		return "", false
 	}
@@ -142,9 +142,9 @@ func ruleSentence(p translate.Problem) (string, bool) {
 func policySentence(p translate.Problem) (string, bool) {
 	switch p.Code {
 	case translate.CodeConflicted:
-		return fmt.Sprintf("%sthe older %s has the same target.", at(p), object(p.Object)), true
+		return fmt.Sprintf("%sthe older %s has the same target.", at(p), p.Object), true
 	case translate.CodeTargetNotFound:
-		return fmt.Sprintf("%s%s has no port with the name %s.", at(p), object(p.Object), p.Value), true
+		return fmt.Sprintf("%s%s has no port with the name %s.", at(p), p.Object, p.Value), true
 	case translate.CodeWellKnownCA:
 		return fmt.Sprintf("%s%s is not known. Use System.", at(p), quoted(p.Value)), true
 	case translate.CodeNoCA:

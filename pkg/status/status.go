@@ -16,7 +16,7 @@ func Of(s *translate.Snapshot, r *translate.Report, o Outcome, now metav1.Time) 
 	r = blame(s, r, o.Failures)
 	w := &writer{s: s, r: r, o: o, now: now, progress: progressOf(s, r, o)}
 	w.answers = len(w.addresses()) > 0
-	out := Result{Gateway: w.gateway(), ListenerSets: w.listenerSets(), BackendTLSPolicies: w.policies()}
+	out := Result{Gateway: w.gateway(), ListenerSets: w.listenerSets(), Policies: w.policies()}
 	routes := map[routeKey]translate.RouteReport{}
 	for _, report := range r.Routes {
 		routes[routeKey{report.Kind, report.Name}] = report

@@ -55,8 +55,7 @@ type poolKey struct {
 // backend is what became of one port of a Service, spoken to in one way.
 type backend struct {
 	pool     *ir.Pool
-	policies []*policy // that have a say in it, the one that governs it first
-	strays   []*policy // that aim at a port which its Service does not have
+	policies []*policy // that have a say in it, or try to
 	fault    *Problem
 	reason   gwv1.RouteConditionReason // of fault
 	notes    []Problem                 // what the cloud does with a difference
@@ -105,7 +104,10 @@ func (t *translation) newBackend(key poolKey, object Object) *backend {
 	}
 	service := t.s.Services[key.service]
 	if service == nil {
-		return fail(gwv1.RouteReasonBackendNotFound, Problem{Code: CodeNotFound})
+		t.losePolicies(key.service)
+		b := fail(gwv1.RouteReasonBackendNotFound, Problem{Code: CodeNotFound})
+		b.policies = t.policiesFor(key, "")
+		return b
 	}
 	if service.Spec.Type == corev1.ServiceTypeExternalName {
 		return fail(gwv1.RouteReasonInvalidKind, Problem{Code: CodeExternalName})
@@ -124,12 +126,10 @@ func (t *translation) newBackend(key poolKey, object Object) *backend {
 		return fail(ReasonNoNodePort, Problem{Code: CodeNoNodePort, Value: fmt.Sprint(key.port)})
 	}
 
-	b := &backend{}
-	if key.speech == speakHTTP || key.speech == speakGRPC || key.speech == speakTLS {
-		b.policies, b.strays = t.policiesFor(key.service, port.Name), t.strays[key.service]
-	}
+	b := &backend{policies: t.policiesFor(key, port.Name)}
+	secured := t.governing(kindTLSPolicy, key, port.Name)
 	f := &findings{t: t}
-	protocol := poolProtocol(key.speech, port, len(b.policies) > 0, f)
+	protocol := poolProtocol(key.speech, port, secured != nil, f)
 	b.notes = f.notes
 	if len(f.faults) > 0 {
 		b.fault, b.reason = &f.faults[0], gwv1.RouteReasonUnsupportedProtocol
@@ -141,13 +141,15 @@ func (t *translation) newBackend(key poolKey, object Object) *backend {
 		Targets: t.poolTargets(service, port),
 		Source:  ir.Source{Kind: kindService, Namespace: service.Namespace, Name: service.Name, Section: port.Name},
 	}
-	if len(b.policies) > 0 {
-		governing := b.policies[0]
-		if pool.TLS = governing.tls; pool.TLS == nil {
+	if secured != nil {
+		if pool.TLS = secured.tls; pool.TLS == nil {
 			b.reason = ReasonInvalidBackendTLSPolicy
-			b.fault = &Problem{Code: CodeBackendPolicy, Object: Object{Kind: kindPolicy, Namespace: governing.name.Namespace, Name: governing.name.Name}}
+			b.fault = &Problem{Code: CodeBackendTLSPolicy, Object: secured.object()}
 			return b
 		}
+	}
+	if p := t.governing(kindTrafficPolicy, key, port.Name); p != nil && p.traffic != nil {
+		p.traffic.apply(pool, key)
 	}
 	if pool.TLS != nil && t.clientCertificate != "" {
 		shown := *pool.TLS

@@ -11,14 +11,14 @@ const (
 	CodeNotFound
 
 	// Backends. Object is the Service.
-	CodePortMissing     // the reference has no port
-	CodePortNotFound    // Value is the port, Detail the ports there are
-	CodePortProtocol    // Value is the protocol of the port, Detail the one that the route needs
-	CodeExternalName    // the Service is an alias for a DNS name
-	CodeAppProtocol     // Value is the appProtocol, Detail what is supported
-	CodeBackendNeedsTLS // Value is the appProtocol; a BackendTLSPolicy is needed
-	CodeBackendPolicy   // Object is the BackendTLSPolicy that governs the Service and is invalid
-	CodeNoNodePort      // Value is the port, which has none on the nodes, where requests are sent to nodes
+	CodePortMissing      // the reference has no port
+	CodePortNotFound     // Value is the port, Detail the ports there are
+	CodePortProtocol     // Value is the protocol of the port, Detail the one that the route needs
+	CodeExternalName     // the Service is an alias for a DNS name
+	CodeAppProtocol      // Value is the appProtocol, Detail what is supported
+	CodeBackendNeedsTLS  // Value is the appProtocol; a BackendTLSPolicy is needed
+	CodeBackendTLSPolicy // Object is the BackendTLSPolicy that governs the Service and is invalid
+	CodeNoNodePort       // Value is the port, which has none on the nodes, where requests are sent to nodes
 
 	// Certificates. Object is the Secret or ConfigMap.
 	CodeCertificateMissing   // no certificateRefs
@@ -75,7 +75,7 @@ const (
 
 	// Policies.
 	CodeConflicted     // Object is the older policy
-	CodeTargetNotFound // Object is the Service, Value the section that it does not have
+	CodeTargetNotFound // Object is the Service, Value the port that it does not have
 	CodeWellKnownCA    // Value is not System
 	CodeNoCA           // neither or both of caCertificateRefs and wellKnownCACertificates are set
 

@@ -41,7 +41,7 @@ func (t *translation) grpcRule(self Object, index int, spec *gwv1.GRPCRouteRule,
 	reader := newFilterReader(f, false)
 	reader.grpcFilters(spec.Filters, where)
 	extras := forwardExtras{
-		session: readSession(spec.SessionPersistence, sessionPlace(self, rl), where+".sessionPersistence", f),
+		session: readSession(spec.SessionPersistence, sessionPlace(self, rl.place()), where+".sessionPersistence", f),
 		mirrors: t.mirrors(self, rl, reader.out.mirrors, how),
 	}
 	var backends []ir.Backend

@@ -47,7 +47,7 @@ func (t *translation) httpRule(self Object, index int, spec *gwv1.HTTPRouteRule,
 	timeouts := readTimeouts(spec.Timeouts, where+".timeouts", f)
 	extras := forwardExtras{
 		retry:   readRetry(spec.Retry, where+".retry", f),
-		session: readSession(spec.SessionPersistence, sessionPlace(self, rl), where+".sessionPersistence", f),
+		session: readSession(spec.SessionPersistence, sessionPlace(self, rl.place()), where+".sessionPersistence", f),
 		mirrors: t.mirrors(self, rl, reader.out.mirrors, how),
 	}
 	setCookiePath(extras.session, rl.matches)

@@ -172,7 +172,4 @@ func (t *translation) noteBackend(b *backend) {
 	for _, p := range b.policies {
 		p.relevant = true
 	}
-	for _, p := range b.strays {
-		p.relevant = true
-	}
 }

@@ -14,18 +14,19 @@ import (
 
 // The kinds of the Gateway API, as its objects name them.
 const (
-	kindClass       = "GatewayClass"
-	kindGateway     = "Gateway"
-	kindListenerSet = "ListenerSet"
-	kindHTTPRoute   = "HTTPRoute"
-	kindGRPCRoute   = "GRPCRoute"
-	kindTLSRoute    = "TLSRoute"
-	kindTCPRoute    = "TCPRoute"
-	kindUDPRoute    = "UDPRoute"
-	kindPolicy      = "BackendTLSPolicy"
-	kindService     = "Service"
-	kindSecret      = "Secret"
-	kindConfigMap   = "ConfigMap"
+	kindClass         = "GatewayClass"
+	kindGateway       = "Gateway"
+	kindListenerSet   = "ListenerSet"
+	kindHTTPRoute     = "HTTPRoute"
+	kindGRPCRoute     = "GRPCRoute"
+	kindTLSRoute      = "TLSRoute"
+	kindTCPRoute      = "TCPRoute"
+	kindUDPRoute      = "UDPRoute"
+	kindTLSPolicy     = "BackendTLSPolicy"
+	kindTrafficPolicy = "XBackendTrafficPolicy"
+	kindService       = "Service"
+	kindSecret        = "Secret"
+	kindConfigMap     = "ConfigMap"
 )
 
 // listener is one listener of the Gateway or of a ListenerSet, and what is found out about it.

@@ -1,207 +1,213 @@
 package translate
 
 import (
-	"cmp"
 	"fmt"
-	"net/url"
 	"slices"
-	"strings"
 
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	gwv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/cloudgate-dev/cloudgate/pkg/ir"
 )
 
-// policy is a BackendTLSPolicy and what it comes to.
+// policy is an object that says something about Services, and what it comes to. What it says is nil when it is not valid.
 type policy struct {
-	object *gwv1.BackendTLSPolicy
-	name   types.NamespacedName
-	tls    *ir.BackendTLS // nil when it is invalid: a backend that it governs then answers with an error, never in plain
-	report PolicyReport
-	lost   []Problem // targets at which an older policy comes first
+	kind    string
+	meta    *metav1.ObjectMeta
+	name    types.NamespacedName
+	read    func(*policy) // judges what it says
+	targets []policyTarget
+	report  PolicyReport
+	lost    []Problem // targets that are not there, or at which an older policy comes first
 
 	relevant bool // a route of this Gateway has a backend that it targets
+
+	tls     *ir.BackendTLS // a backend that an invalid BackendTLSPolicy governs answers with an error, never in plain
+	traffic *trafficPolicy
 }
 
-// policyTarget is what a policy governs: a Service, or one port of it by name.
-type policyTarget struct {
+// policyPlace is what a policy governs: a Service, or one port of it by name.
+type policyPlace struct {
+	kind    string // of the policy
 	service types.NamespacedName
 	section string
 }
 
-// collectPolicies reads the BackendTLSPolicies, oldest first, and finds which governs what.
+// policyTarget is one targetRef of a policy that names a Service.
+type policyTarget struct {
+	where string
+	place policyPlace
+}
+
+// policies are those of a Snapshot and what they target.
+type policies struct {
+	all     []*policy // oldest first
+	byPlace map[policyPlace][]*policy
+	aimed   map[types.NamespacedName][]*policy // at a Service or a port of it, whether that is there or not
+}
+
+// collectPolicies reads the policies of all kinds and finds which governs what: at each place the oldest.
 func (t *translation) collectPolicies() {
-	seen := map[types.NamespacedName]bool{}
-	for _, object := range t.s.BackendTLSPolicies {
-		if object == nil {
-			continue
-		}
-		name := types.NamespacedName{Namespace: object.Namespace, Name: object.Name}
-		if !seen[name] {
-			seen[name] = true
-			t.policies = append(t.policies, &policy{object: object, name: name})
+	t.policies = policies{byPlace: map[policyPlace][]*policy{}, aimed: map[types.NamespacedName][]*policy{}}
+	for _, o := range t.s.BackendTLSPolicies {
+		if o != nil {
+			t.addPolicy(kindTLSPolicy, &o.ObjectMeta, func(p *policy) { t.readTLSPolicy(p, &o.Spec) }, o.Spec.TargetRefs)
 		}
 	}
-	slices.SortFunc(t.policies, func(a, b *policy) int { return compareAge(&a.object.ObjectMeta, &b.object.ObjectMeta) })
-	t.byTarget, t.strays = map[policyTarget][]*policy{}, map[types.NamespacedName][]*policy{}
-	for _, p := range t.policies {
-		for i, ref := range p.object.Spec.TargetRefs {
-			t.aimPolicy(p, i, ref)
+	for _, o := range t.s.BackendTrafficPolicies {
+		if o != nil {
+			t.addPolicy(kindTrafficPolicy, &o.ObjectMeta, func(p *policy) { t.readTrafficPolicy(p, &o.Spec) }, wholeTargets(o.Spec.TargetRefs))
 		}
-		t.readPolicy(p)
+	}
+	slices.SortStableFunc(t.policies.all, func(a, b *policy) int { return compareAge(a.meta, b.meta) })
+	for _, p := range t.policies.all {
+		for _, target := range p.targets {
+			t.aimPolicy(p, target)
+		}
+		p.read(p)
 	}
 }
 
+// wholeTargets returns references that cannot name a port as those that can.
+func wholeTargets(refs []gwv1.LocalPolicyTargetReference) []gwv1.LocalPolicyTargetReferenceWithSectionName {
+	out := make([]gwv1.LocalPolicyTargetReferenceWithSectionName, len(refs))
+	for i, ref := range refs {
+		out[i].LocalPolicyTargetReference = ref
+	}
+	return out
+}
+
+func (t *translation) addPolicy(kind string, meta *metav1.ObjectMeta, read func(*policy), refs []gwv1.LocalPolicyTargetReferenceWithSectionName) {
+	p := &policy{kind: kind, meta: meta, name: types.NamespacedName{Namespace: meta.Namespace, Name: meta.Name}, read: read}
+	if slices.ContainsFunc(t.policies.all, func(o *policy) bool { return o.kind == kind && o.name == p.name }) {
+		return
+	}
+	p.report = PolicyReport{Kind: kind, Name: p.name, Accepted: ok(gwv1.PolicyReasonAccepted)}
+	for i, ref := range refs {
+		if ref.Group != "" || ref.Kind != kindService {
+			continue // of no concern to us; other implementations may know it
+		}
+		service := types.NamespacedName{Namespace: p.name.Namespace, Name: string(ref.Name)}
+		p.targets = append(p.targets, policyTarget{
+			where: fmt.Sprintf("targetRefs[%d]", i),
+			place: policyPlace{kind: kind, service: service, section: string(value(ref.SectionName))},
+		})
+	}
+	t.policies.all = append(t.policies.all, p)
+}
+
 // aimPolicy notes one target of a policy. The first that comes, which is the oldest, governs it.
-func (t *translation) aimPolicy(p *policy, i int, ref gwv1.LocalPolicyTargetReferenceWithSectionName) {
-	if ref.Group != "" || ref.Kind != kindService {
-		return // of no concern to us; other implementations may know it
+func (t *translation) aimPolicy(p *policy, target policyTarget) {
+	place := target.place
+	if !slices.Contains(t.policies.aimed[place.service], p) {
+		t.policies.aimed[place.service] = append(t.policies.aimed[place.service], p)
 	}
-	where := fmt.Sprintf("targetRefs[%d]", i)
-	target := policyTarget{
-		service: types.NamespacedName{Namespace: p.name.Namespace, Name: string(ref.Name)},
-		section: string(value(ref.SectionName)),
-	}
-	if service := t.s.Services[target.service]; service != nil && target.section != "" {
-		found := false
-		for _, port := range service.Spec.Ports {
-			found = found || port.Name == target.section
-		}
-		if !found {
-			t.strays[target.service] = append(t.strays[target.service], p)
-			p.lost = append(p.lost, Problem{Code: CodeTargetNotFound, Where: where, Value: target.section,
-				Object: Object{Kind: kindService, Namespace: target.service.Namespace, Name: target.service.Name}})
+	if service := t.s.Services[place.service]; service != nil && place.section != "" {
+		if !hasPort(service, place.section) {
+			p.lost = append(p.lost, Problem{Code: CodeTargetNotFound, Where: target.where, Value: place.section, Object: serviceObject(place.service)})
 		}
 	}
-	others := t.byTarget[target]
+	others := t.policies.byPlace[place]
 	if slices.Contains(others, p) {
 		return
 	}
 	if len(others) > 0 {
-		p.lost = append(p.lost, Problem{Code: CodeConflicted, Where: where,
-			Object: Object{Kind: kindPolicy, Namespace: others[0].name.Namespace, Name: others[0].name.Name}})
+		p.lost = append(p.lost, Problem{Code: CodeConflicted, Where: target.where, Object: others[0].object()})
 	}
-	t.byTarget[target] = append(others, p)
+	t.policies.byPlace[place] = append(others, p)
 }
 
-// policiesFor returns the policies that have a say in a port of a Service, the one that governs it first: the oldest that names the port,
-// else the oldest that names the Service.
-func (t *translation) policiesFor(service types.NamespacedName, port string) []*policy {
-	var all []*policy
-	if port != "" {
-		all = append(all, t.byTarget[policyTarget{service: service, section: port}]...)
+// losePolicies notes that a Service which a route names, and policies target, is not there. One that no route of this Gateway names is
+// not in the Snapshot whether it is there or not.
+func (t *translation) losePolicies(service types.NamespacedName) {
+	for _, p := range t.policies.aimed[service] {
+		for _, target := range p.targets {
+			if target.place.service == service {
+				p.lost = append(p.lost, Problem{Code: CodeNotFound, Where: target.where, Object: serviceObject(service)})
+			}
+		}
 	}
-	return append(all, t.byTarget[policyTarget{service: service}]...)
 }
 
-// readPolicy judges what a policy says about validation.
-func (t *translation) readPolicy(p *policy) {
-	p.report = PolicyReport{Name: p.name, Accepted: ok(gwv1.PolicyReasonAccepted), Resolved: ok(gwv1.BackendTLSPolicyReasonResolvedRefs)}
-	validation := &p.object.Spec.Validation
-	tls := &ir.BackendTLS{ServerName: strings.ToLower(string(validation.Hostname))}
-	f := &findings{t: t}
+func (p *policy) object() Object {
+	return Object{Kind: p.kind, Namespace: p.name.Namespace, Name: p.name.Name}
+}
 
-	f.use(ir.FeatureBackendTLS, "spec")
-	if !validHostname(tls.ServerName) || isWildcard(tls.ServerName) {
-		f.fault(Problem{Code: CodeHostnameInvalid, Where: "validation.hostname", Value: tls.ServerName})
-	}
-	for _, key := range sortedKeys(p.object.Spec.Options) {
-		f.fault(Problem{Code: CodeTLSOption, Where: "options", Value: string(key)})
-	}
-	tls.SANs = readSANs(validation.SubjectAltNames, f)
-	wellKnown := string(value(validation.WellKnownCACertificates))
-	switch {
-	case (wellKnown == "") == (len(validation.CACertificateRefs) == 0):
-		f.fault(Problem{Code: CodeNoCA, Where: "validation"})
-	case wellKnown == string(gwv1.WellKnownCACertificatesSystem):
-		tls.System = true
-	case wellKnown != "":
-		f.fault(Problem{Code: CodeWellKnownCA, Where: "validation.wellKnownCACertificates", Value: wellKnown})
+func hasPort(service *corev1.Service, name string) bool {
+	return slices.ContainsFunc(service.Spec.Ports, func(port corev1.ServicePort) bool { return port.Name == name })
+}
+
+func serviceObject(name types.NamespacedName) Object {
+	return Object{Kind: kindService, Namespace: name.Namespace, Name: name.Name}
+}
+
+// concerns tells whether what a policy of a kind says is of any effect on a Service that is spoken to in a way.
+func concerns(kind string, how speech) bool {
+	switch kind {
+	case kindTLSPolicy:
+		return how == speakHTTP || how == speakGRPC || how == speakTLS
+	case kindTrafficPolicy:
+		return how == speakHTTP || how == speakGRPC
 	default:
-		t.readCAs(p, tls)
+		return true
 	}
+}
 
+// policiesFor returns the policies that have a say in a port of a Service, or try to: the Gateway is their ancestor.
+func (t *translation) policiesFor(key poolKey, port string) []*policy {
+	var out []*policy
+	for _, p := range t.policies.aimed[key.service] {
+		if concerns(p.kind, key.speech) && p.aimsAt(key.service, port, t.s.Services[key.service]) {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// aimsAt tells whether a policy targets a port of a Service, all of it, or something in it that is not there.
+func (p *policy) aimsAt(name types.NamespacedName, port string, service *corev1.Service) bool {
+	return slices.ContainsFunc(p.targets, func(target policyTarget) bool {
+		section := target.place.section
+		return target.place.service == name && (section == "" || section == port || service == nil || !hasPort(service, section))
+	})
+}
+
+// governing returns the policy of a kind that governs a port of a Service, or nil: the oldest that names the port, else the oldest that
+// names the Service.
+func (t *translation) governing(kind string, key poolKey, port string) *policy {
+	if !concerns(kind, key.speech) {
+		return nil
+	}
+	place := policyPlace{kind: kind, service: key.service, section: port}
+	if found := t.policies.byPlace[place]; len(found) > 0 {
+		return found[0]
+	}
+	place.section = ""
+	if found := t.policies.byPlace[place]; len(found) > 0 {
+		return found[0]
+	}
+	return nil
+}
+
+// judge says what was found in a policy, and tells whether it is valid.
+func (p *policy) judge(f *findings) bool {
 	p.report.Accepted.Problems = sortedProblems(f.notes)
-	switch {
-	case len(f.faults) > 0:
+	if len(f.faults) > 0 {
 		p.report.Accepted = bad(gwv1.PolicyReasonInvalid, f.faults...)
-	case !tls.System && len(tls.CAs) == 0:
-		p.report.Accepted = bad(gwv1.BackendTLSPolicyReasonNoValidCACertificate, p.report.Resolved.Problems...)
-	default:
-		p.tls = tls
 	}
-	t.judgeTargets(p)
+	return len(f.faults) == 0
 }
 
-// judgeTargets refuses a policy that does not come first at a target.
-func (t *translation) judgeTargets(p *policy) {
-	if len(p.lost) == 0 {
+// judgeTargets refuses a policy that does not come first at a target, or whose target is not there.
+func (p *policy) judgeTargets() {
+	if len(p.lost) == 0 || !p.report.Accepted.OK {
 		return
 	}
 	reason := gwv1.PolicyReasonTargetNotFound
-	for _, problem := range p.lost {
-		if problem.Code == CodeConflicted {
-			reason = gwv1.PolicyReasonConflicted
-		}
+	if slices.ContainsFunc(p.lost, func(problem Problem) bool { return problem.Code == CodeConflicted }) {
+		reason = gwv1.PolicyReasonConflicted
 	}
-	if p.report.Accepted.OK {
-		p.report.Accepted = bad(reason, p.lost...)
-	}
-}
-
-// readCAs puts together the certificates of the valid caCertificateRefs.
-func (t *translation) readCAs(p *policy, tls *ir.BackendTLS) {
-	var problems []Problem
-	reason := gwv1.BackendTLSPolicyReasonInvalidKind
-	for i, ref := range p.object.Spec.Validation.CACertificateRefs {
-		where := fmt.Sprintf("validation.caCertificateRefs[%d]", i)
-		object := Object{Kind: string(ref.Kind), Namespace: p.name.Namespace, Name: string(ref.Name)}
-		if ref.Group != "" || ref.Kind != kindConfigMap {
-			problems = append(problems, Problem{Code: CodeInvalidKind, Where: where, Object: object,
-				Value: groupKind(string(ref.Group), string(ref.Kind)), Detail: kindConfigMap})
-			continue
-		}
-		pem, problem := t.caBundle(object)
-		if problem != nil {
-			problem.Where = where
-			reason = gwv1.BackendTLSPolicyReasonInvalidCACertificateRef
-			problems = append(problems, *problem)
-			continue
-		}
-		tls.CAs = append(tls.CAs, pem...)
-	}
-	if len(problems) > 0 {
-		p.report.Resolved = bad(reason, problems...)
-	}
-}
-
-func readSANs(names []gwv1.SubjectAltName, f *findings) []ir.SAN {
-	if len(names) == 0 {
-		return nil
-	}
-	f.use(ir.FeatureBackendTLSSANs, "validation.subjectAltNames")
-	var sans []ir.SAN
-	for i, name := range names {
-		where := fmt.Sprintf("validation.subjectAltNames[%d]", i)
-		switch name.Type {
-		case gwv1.HostnameSubjectAltNameType:
-			host := strings.ToLower(string(name.Hostname))
-			if !validHostname(host) {
-				f.fault(Problem{Code: CodeHostnameInvalid, Where: where + ".hostname", Value: host})
-				continue
-			}
-			sans = append(sans, ir.SAN{DNS: host})
-		case gwv1.URISubjectAltNameType:
-			if parsed, err := url.Parse(string(name.URI)); err != nil || !parsed.IsAbs() {
-				f.fault(Problem{Code: CodeValueInvalid, Where: where + ".uri", Value: string(name.URI), Detail: "an absolute URI"})
-				continue
-			}
-			sans = append(sans, ir.SAN{URI: string(name.URI)})
-		default:
-			f.fault(Problem{Code: CodeValueInvalid, Where: where + ".type", Value: string(name.Type), Detail: "Hostname or URI"})
-		}
-	}
-	slices.SortFunc(sans, func(a, b ir.SAN) int { return cmp.Or(cmp.Compare(a.DNS, b.DNS), cmp.Compare(a.URI, b.URI)) })
-	return slices.Compact(sans)
+	p.report.Accepted = bad(reason, p.lost...)
 }

@@ -120,8 +120,8 @@ func hasTwins(s *translate.Snapshot) bool {
 	for _, o := range s.ListenerSets {
 		note("set", o)
 	}
-	for _, o := range s.BackendTLSPolicies {
-		note("policy", o)
+	for _, o := range s.Policies() {
+		note(o.Object.Kind, o.Meta)
 	}
 	return twins
 }

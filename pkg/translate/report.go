@@ -16,7 +16,7 @@ type Report struct {
 	Gateway      GatewayReport
 	ListenerSets []ListenerSetReport // in order of precedence: oldest first, then by namespace and name
 	Routes       []RouteReport       // by kind, namespace, name
-	Policies     []PolicyReport      // BackendTLSPolicies that apply to a backend of this Gateway, by namespace and name
+	Policies     []PolicyReport      // policies that target a backend of this Gateway, by kind, namespace and name
 }
 
 // Verdict is one condition in the making.
@@ -78,22 +78,31 @@ type ParentReport struct {
 	Servers  []string // the listeners that serve the route: "listener", or "namespace/set/listener" for one of a ListenerSet
 }
 
-// PolicyReport is the verdict on one BackendTLSPolicy for this Gateway.
+// PolicyReport is the verdict on one policy for this Gateway.
 type PolicyReport struct {
+	Kind     string // "BackendTLSPolicy", "XBackendTrafficPolicy"
 	Name     types.NamespacedName
 	Accepted Verdict
-	Resolved Verdict
+	Resolved Verdict // the zero Verdict for a kind that refers to nothing but its targets
 }
 
 // Frozen tells that the Gateway was rejected as a whole because of what stands in its spec beside the listeners. Nothing may then
 // be created, changed or deleted for it: a mistake in an edit must not cost a load balancer that serves, nor its address.
 func (r *Report) Frozen() bool { return r.Gateway.Frozen }
 
-// Object names a Kubernetes object in a Problem.
+// Object names a Kubernetes object.
 type Object struct {
 	Kind      string
 	Namespace string
 	Name      string
+}
+
+// String returns "Kind namespace/name", or "Kind name" where there is no namespace.
+func (o Object) String() string {
+	if o.Namespace == "" {
+		return o.Kind + " " + o.Name
+	}
+	return o.Kind + " " + o.Namespace + "/" + o.Name
 }
 
 // Problem says in data what is wrong with one thing. Package status turns it into a sentence.

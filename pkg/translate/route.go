@@ -72,6 +72,9 @@ type rule struct {
 	backends []*backend
 }
 
+// place tells a rule from the others of its route.
+func (r *rule) place() string { return cmp.Or(r.name, fmt.Sprint(r.index)) }
+
 // match is one of the matches of a rule, without a hostname, and what its rank is made of.
 type match struct {
 	ir   ir.Match

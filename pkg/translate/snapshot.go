@@ -3,8 +3,10 @@ package translate
 import (
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	gwv1 "sigs.k8s.io/gateway-api/apis/v1"
+	xv1alpha1 "sigs.k8s.io/gateway-api/apisx/v1alpha1"
 
 	"github.com/cloudgate-dev/cloudgate/pkg/api/v1alpha1"
 	"github.com/cloudgate-dev/cloudgate/pkg/ir"
@@ -28,8 +30,10 @@ type Snapshot struct {
 	TCPRoutes  []*gwv1.TCPRoute
 	UDPRoutes  []*gwv1.UDPRoute
 
-	ReferenceGrants    []*gwv1.ReferenceGrant
-	BackendTLSPolicies []*gwv1.BackendTLSPolicy // that target one of Services
+	ReferenceGrants []*gwv1.ReferenceGrant
+	// Policies that target a Service which one of the routes names, or whose status still says that they did.
+	BackendTLSPolicies     []*gwv1.BackendTLSPolicy
+	BackendTrafficPolicies []*xv1alpha1.XBackendTrafficPolicy
 
 	Namespaces     map[string]*corev1.Namespace
 	Services       map[types.NamespacedName]*corev1.Service
@@ -43,4 +47,30 @@ type Snapshot struct {
 	Nodes []*corev1.Node
 	// WaitingPods are those behind Services that are not ready for the sole reason that they wait for load balancers to find them healthy.
 	WaitingPods map[types.NamespacedName]bool
+}
+
+// Policy is what policies of all kinds have in common.
+type Policy struct {
+	Object Object
+	Meta   *metav1.ObjectMeta
+	Status *gwv1.PolicyStatus
+}
+
+// Policies returns the policies of all kinds. They point into the Snapshot: nobody writes to them.
+func (s *Snapshot) Policies() []Policy {
+	var out []Policy
+	add := func(kind string, meta *metav1.ObjectMeta, status *gwv1.PolicyStatus) {
+		out = append(out, Policy{Object: Object{Kind: kind, Namespace: meta.Namespace, Name: meta.Name}, Meta: meta, Status: status})
+	}
+	for _, o := range s.BackendTLSPolicies {
+		if o != nil {
+			add(kindTLSPolicy, &o.ObjectMeta, &o.Status)
+		}
+	}
+	for _, o := range s.BackendTrafficPolicies {
+		if o != nil {
+			add(kindTrafficPolicy, &o.ObjectMeta, &o.Status)
+		}
+	}
+	return out
 }

@@ -1,7 +1,6 @@
 package translate
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -184,10 +183,17 @@ const (
 	minSessionLifetime = time.Second
 )
 
-// sessionPlace names a rule for a session that has no name: two rules of one host must not take each other's.
-func sessionPlace(route Object, rl *rule) string {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s/%s/%s/%s", route.Kind, route.Namespace, route.Name, cmp.Or(rl.name, fmt.Sprint(rl.index))))
+// sessionPlace names a rule, or a port of a Service, for a session that has no name: two of one host must not take each other's.
+func sessionPlace(object Object, part string) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s/%s/%s/%s", object.Kind, object.Namespace, object.Name, part))
 	return hex.EncodeToString(sum[:6])
+}
+
+func madeSessionName(kind ir.SessionKind, place string) string {
+	if kind == ir.SessionHeader {
+		return "X-Cloudgate-Session-" + place
+	}
+	return "cloudgate-" + place
 }
 
 // readSession reads sessionPersistence (GEP-1619). place makes a name where none is given.
@@ -202,13 +208,14 @@ func readSession(spec *gwv1.SessionPersistence, place, where string, f *findings
 	switch kind := valueOr(spec.Type, gwv1.CookieBasedSessionPersistence); kind {
 	case gwv1.CookieBasedSessionPersistence:
 		f.use(ir.FeatureSessionCookie, where)
-		out.Kind, out.Name = ir.SessionCookie, valueOr(spec.SessionName, "cloudgate-"+place)
+		out.Kind = ir.SessionCookie
 	case gwv1.HeaderBasedSessionPersistence:
 		f.use(ir.FeatureSessionHeader, where)
-		out.Kind, out.Name = ir.SessionHeader, valueOr(spec.SessionName, "X-Cloudgate-Session-"+place)
+		out.Kind = ir.SessionHeader
 	default:
 		invalid(".type", string(kind), "Cookie or Header")
 	}
+	out.Name = valueOr(spec.SessionName, madeSessionName(out.Kind, place))
 	if !isToken(out.Name) || len(out.Name) > maxSessionName {
 		invalid(".sessionName", fmt.Sprintf("%.64q", out.Name), fmt.Sprintf("a name of at most %d letters, digits, - and _", maxSessionName))
 	}

@@ -51,10 +51,8 @@ type translation struct {
 	sets      []*listenerSet // in order of precedence
 	listeners []*listener    // of the Gateway, then of the sets
 	byOwner   map[Object][]*listener
-	policies  []*policy // oldest first
-	byTarget  map[policyTarget][]*policy
-	strays    map[types.NamespacedName][]*policy // that name a port which their Service does not have
-	routes    []*route                           // oldest first
+	policies  policies
+	routes    []*route // oldest first
 
 	backends map[poolKey]*backend
 	keyPairs map[types.NamespacedName]keyPair
@@ -95,12 +93,15 @@ func (t *translation) finishReport() {
 	slices.SortFunc(t.report.Routes, func(a, b RouteReport) int {
 		return cmp.Or(cmp.Compare(a.Kind, b.Kind), compareNames(a.Name, b.Name))
 	})
-	for _, p := range t.policies {
+	for _, p := range t.policies.all {
 		if p.relevant {
+			p.judgeTargets()
 			t.report.Policies = append(t.report.Policies, p.report)
 		}
 	}
-	slices.SortFunc(t.report.Policies, func(a, b PolicyReport) int { return compareNames(a.Name, b.Name) })
+	slices.SortFunc(t.report.Policies, func(a, b PolicyReport) int {
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), compareNames(a.Name, b.Name))
+	})
 }
 
 func compareNames(a, b types.NamespacedName) int {

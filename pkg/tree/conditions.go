@@ -57,14 +57,14 @@ func worse(a, b State) State {
 // Statuses returns the statuses that the objects of s have now.
 func Statuses(s *translate.Snapshot) status.Result {
 	r := status.Result{
-		Gateway:            s.Gateway.Status,
-		ListenerSets:       make(map[types.NamespacedName]gwv1.ListenerSetStatus),
-		HTTPRoutes:         make(map[types.NamespacedName]gwv1.HTTPRouteStatus),
-		GRPCRoutes:         make(map[types.NamespacedName]gwv1.GRPCRouteStatus),
-		TLSRoutes:          make(map[types.NamespacedName]gwv1.TLSRouteStatus),
-		TCPRoutes:          make(map[types.NamespacedName]gwv1.TCPRouteStatus),
-		UDPRoutes:          make(map[types.NamespacedName]gwv1.UDPRouteStatus),
-		BackendTLSPolicies: make(map[types.NamespacedName]gwv1.PolicyStatus),
+		Gateway:      s.Gateway.Status,
+		ListenerSets: make(map[types.NamespacedName]gwv1.ListenerSetStatus),
+		HTTPRoutes:   make(map[types.NamespacedName]gwv1.HTTPRouteStatus),
+		GRPCRoutes:   make(map[types.NamespacedName]gwv1.GRPCRouteStatus),
+		TLSRoutes:    make(map[types.NamespacedName]gwv1.TLSRouteStatus),
+		TCPRoutes:    make(map[types.NamespacedName]gwv1.TCPRouteStatus),
+		UDPRoutes:    make(map[types.NamespacedName]gwv1.UDPRouteStatus),
+		Policies:     make(map[translate.Object]gwv1.PolicyStatus),
 	}
 	for _, o := range s.ListenerSets {
 		r.ListenerSets[nameOf(o)] = o.Status
@@ -84,8 +84,8 @@ func Statuses(s *translate.Snapshot) status.Result {
 	for _, o := range s.UDPRoutes {
 		r.UDPRoutes[nameOf(o)] = o.Status
 	}
-	for _, o := range s.BackendTLSPolicies {
-		r.BackendTLSPolicies[nameOf(o)] = o.Status
+	for _, o := range s.Policies() {
+		r.Policies[o.Object] = *o.Status
 	}
 	return r
 }

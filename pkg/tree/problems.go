@@ -50,10 +50,10 @@ func Problems(s *translate.Snapshot, report *translate.Report, statuses status.R
 			}
 		}
 	}
-	for _, policy := range s.BackendTLSPolicies {
-		for _, a := range statuses.BackendTLSPolicies[nameOf(policy)].Ancestors {
+	for _, policy := range s.Policies() {
+		for _, a := range statuses.Policies[policy.Object].Ancestors {
 			if a.ControllerName == s.ControllerName {
-				add("BackendTLSPolicy "+nameOf(policy).String(), a.Conditions, policy.Generation)
+				add(policy.Object.String(), a.Conditions, policy.Meta.Generation)
 			}
 		}
 	}

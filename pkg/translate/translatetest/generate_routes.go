@@ -7,6 +7,7 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 	"k8s.io/apimachinery/pkg/types"
 	gwv1 "sigs.k8s.io/gateway-api/apis/v1"
+	xv1alpha1 "sigs.k8s.io/gateway-api/apisx/v1alpha1"
 
 	"github.com/cloudgate-dev/cloudgate/pkg/translate"
 )
@@ -146,9 +147,30 @@ func genServices(d *Dice, s *translate.Snapshot) {
 				WellKnownCACertificates: maybe(d, gwv1.WellKnownCACertificatesSystem, gwv1.WellKnownCACertificatesType("odd"))}
 			s.BackendTLSPolicies = append(s.BackendTLSPolicies, policy)
 		}
+		if d.Roll(3) == 1 {
+			s.BackendTrafficPolicies = append(s.BackendTrafficPolicies, genTrafficPolicy(d, i))
+		}
 	}
 	if d.Roll(2) == 1 {
 		s.ReferenceGrants = append(s.ReferenceGrants, &gwv1.ReferenceGrant{ObjectMeta: genMeta(d, "grant"), Spec: gwv1.ReferenceGrantSpec{
 			From: []gwv1.ReferenceGrantFrom{{Group: gwv1.GroupName, Kind: "HTTPRoute", Namespace: "a"}}, To: []gwv1.ReferenceGrantTo{{Kind: "Service", Name: maybe(d, gwv1.ObjectName("svc0"))}}}})
 	}
+}
+
+func genTrafficPolicy(d *Dice, i int) *xv1alpha1.XBackendTrafficPolicy {
+	policy := &xv1alpha1.XBackendTrafficPolicy{ObjectMeta: genMeta(d, fmt.Sprintf("traffic%d", i))}
+	for range d.Roll(3) {
+		policy.Spec.TargetRefs = append(policy.Spec.TargetRefs, gwv1.LocalPolicyTargetReference{
+			Kind: pick(d, gwv1.Kind("Service"), "Odd"), Name: pick(d, gwv1.ObjectName("svc0"), "svc1", "missing")})
+	}
+	if d.Roll(2) == 1 {
+		policy.Spec.RetryConstraint = &xv1alpha1.RetryConstraint{
+			Budget:       maybe(d, xv1alpha1.BudgetDetails{}, xv1alpha1.BudgetDetails{Percent: maybe(d, -1, 50), Interval: maybe(d, gwv1.Duration("1h"), gwv1.Duration("odd"))}),
+			MinRetryRate: maybe(d, xv1alpha1.RequestRate{}, xv1alpha1.RequestRate{Count: maybe(d, 0, 5), Interval: maybe(d, gwv1.Duration("0s"))})}
+	}
+	if d.Roll(2) == 1 {
+		policy.Spec.SessionPersistence = &gwv1.SessionPersistence{SessionName: maybe(d, "", "s", "a b"),
+			Type: maybe(d, gwv1.CookieBasedSessionPersistence, gwv1.HeaderBasedSessionPersistence)}
+	}
+	return policy
 }

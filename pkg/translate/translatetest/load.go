@@ -164,6 +164,8 @@ func parseDocument(s *translate.Snapshot, outcome *Outcome, doc []byte) error {
 		return readInto(doc, &s.ReferenceGrants)
 	case "BackendTLSPolicy":
 		return readInto(doc, &s.BackendTLSPolicies)
+	case "XBackendTrafficPolicy":
+		return readInto(doc, &s.BackendTrafficPolicies)
 	default:
 		return parseCore(s, head.Kind, doc)
 	}
