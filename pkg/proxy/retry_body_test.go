@@ -144,7 +144,7 @@ func TestRetryEndsWithItsClient(t *testing.T) {
 		ctx, leave := context.WithCancel(context.Background())
 		ended := make(chan error)
 		go func() {
-			_, err := client2(t, nil, "").Do(request(t, "POST", url, "x").WithContext(ctx)) //nolint:bodyclose // There is none.
+			_, err := client2(t, nil, "").Do(request(t, "POST", url, "x").WithContext(ctx))
 			ended <- err
 		}()
 		eventually(t, "it waits", func() bool { return seen.Load() == 1 && e.Health()["p"][0].InFlight == 0 })

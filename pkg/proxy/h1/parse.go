@@ -195,7 +195,7 @@ func frame(fields []Field) (framing, error) {
 		case TE:
 			f.teTrailers = f.teTrailers || hasOption(value, "trailers")
 		case Other, Trailer, KeepAlive, ProxyConnection, ProxyAuthenticate, ProxyAuthorization, ForwardedFor, ForwardedProto, ForwardedHost,
-			ForwardedPort, Date, HTTP2Settings:
+			ForwardedPort, ForwardedClientCert, Date, HTTP2Settings:
 		}
 	}
 	if f.length >= 0 && f.transferred {
