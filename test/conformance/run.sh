@@ -84,7 +84,9 @@ set -- --gateway-class=fake --conformance-profiles="$PROFILES" --usable-address=
 	${features:+--supported-features="$features"} ${RUN:+--run-test="$RUN"} $SUITE_FLAGS
 cd "$WORK" # the suite looks for nothing in its folder
 failed=0
-"$TOOL" run $complete -table "$WORK/table.md" -log "$WORK/log.txt" -- \
+standard=
+[ "$CHANNEL" != standard ] || standard=-standard
+"$TOOL" run $complete $standard -table "$WORK/table.md" -log "$WORK/log.txt" -- \
 	"$CLUSTER" exec --name "$NAME" -- "$GO" tool test2json -t "$SUITE" -test.v=test2json -test.run='^TestConformance$' -test.timeout="$TIMEOUT" "$@" || failed=$?
 if [ -e "$report" ]; then
 	chmod 0644 "$report"

@@ -63,13 +63,15 @@ func TestResults(t *testing.T) {
 {"Action":"skip","Test":"TestConformance/Left"}
 {"Action":"output","Test":"TestConformance/MeshOne","Output":"    c.go:1: Skipping MeshOne: suite does not support Mesh\n"}
 {"Action":"skip","Test":"TestConformance/MeshOne"}
+{"Action":"output","Test":"TestConformance/New","Output":"    c.go:1: Skipping New: suite does not support HTTPRouteRetry\n"}
+{"Action":"skip","Test":"TestConformance/New"}
 {"Action":"output","Test":"TestConformance/Other","Output":"    c.go:1: Skipping Other: test explicitly skipped\n"}
 {"Action":"skip","Test":"TestConformance/Other"}
 panic: and what it said last
 {"Action":"run","Test":"TestConformance/Cut"}
 `
 	var progress, log bytes.Buffer
-	r := newResults(&progress, &log)
+	r := newResults(&progress, &log, true)
 	if err := r.read(strings.NewReader(events)); err != nil {
 		t.Fatal(err)
 	}
@@ -77,6 +79,7 @@ panic: and what it said last
 		"| Bad | FAIL | 1s | Not equal: 1 \\| 2 the sum (part) |\n" +
 		"| Cut | UNFINISHED | 0s |  |\n" +
 		"| Left | SKIP | 0s | suite does not support Doors |\n" +
+		"| New | ABSENT | 0s | suite does not support HTTPRouteRetry |\n" +
 		"| Good | PASS | 2s |  |\n"
 	if got := r.table(); got != want {
 		t.Errorf("got:\n%s\nwant:\n%s", got, want)
@@ -107,7 +110,7 @@ func TestRun(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.reason, func(t *testing.T) {
-			status, err := run(io.Discard, []string{"sh", "-c", tt.script}, "", "", tt.complete)
+			status, err := run(io.Discard, []string{"sh", "-c", tt.script}, options{complete: tt.complete})
 			if (err != nil) != tt.fail || status != tt.status {
 				t.Errorf("got status %d, error %v; want status %d, an error: %t", status, err, tt.status, tt.fail)
 			}

@@ -16,7 +16,7 @@ import (
 const usage = `usage:
   conformance images                      the images that the suite's manifests name: REPOSITORY NAME TAG, one a line
   conformance features                    every feature that the suite knows of gateways, with commas between
-  conformance run [-complete] [-table FILE] [-log FILE] -- COMMAND...
+  conformance run [-complete] [-standard] [-table FILE] [-log FILE] -- COMMAND...
                                           run a command that writes test2json's events, and say what the tests said
 `
 
@@ -37,11 +37,13 @@ func main() {
 		fmt.Println(strings.Join(gatewayFeatures(), ","))
 	case "run":
 		flags := flag.NewFlagSet("run", flag.ExitOnError)
-		table := flags.String("table", "", "file for the table of results, in Markdown")
-		log := flags.String("log", "", "file for everything that the tests wrote")
-		complete := flags.Bool("complete", false, "fail when a test about gateways is skipped")
+		var o options
+		flags.StringVar(&o.table, "table", "", "file for the table of results, in Markdown")
+		flags.StringVar(&o.log, "log", "", "file for everything that the tests wrote")
+		flags.BoolVar(&o.complete, "complete", false, "fail when a test about gateways is skipped")
+		flags.BoolVar(&o.standard, "standard", false, "the standard channel is installed: what it lacks need not run")
 		_ = flags.Parse(os.Args[2:]) // exits on an error
-		status, err := run(os.Stdout, flags.Args(), *table, *log, *complete)
+		status, err := run(os.Stdout, flags.Args(), o)
 		if err != nil {
 			fail(err.Error())
 		}

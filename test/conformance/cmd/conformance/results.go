@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"sigs.k8s.io/gateway-api/pkg/features"
 )
 
 // outcomes of a test, in the order in which the table has them.
@@ -16,6 +18,8 @@ const (
 	passed     = "PASS"
 	// foreign is a test of service meshes, which other profiles than ours are about.
 	foreign = "MESH"
+	// absent is a test of a feature whose fields the installed channel does not have.
+	absent = "ABSENT"
 )
 
 // keep is how much of a test's output is remembered, to find the reason in.
@@ -34,11 +38,12 @@ type result struct {
 // results are those of a whole run.
 type results struct {
 	progress, log io.Writer
+	standard      bool // the standard channel is installed
 	tests         map[string]*result
 }
 
-func newResults(progress, log io.Writer) *results {
-	return &results{progress: progress, log: log, tests: map[string]*result{}}
+func newResults(progress, log io.Writer, standard bool) *results {
+	return &results{progress: progress, log: log, standard: standard, tests: map[string]*result{}}
 }
 
 func (r *results) take(e event) {
@@ -76,10 +81,13 @@ func (r *results) take(e event) {
 		}
 		t.outcome = strings.ToUpper(e.Action)
 		if t.outcome == skipped {
-			switch why := t.reason(); {
-			case strings.HasSuffix(why, " does not support Mesh"):
+			_, feature, _ := strings.Cut(t.reason(), " does not support ")
+			switch {
+			case feature == "Mesh":
 				t.outcome = foreign
-			case why == "test explicitly skipped": // because one alone was asked for
+			case r.standard && features.GetFeature(features.FeatureName(feature)).Channel == features.FeatureChannelExperimental:
+				t.outcome = absent
+			case t.reason() == "test explicitly skipped": // because one alone was asked for
 				delete(r.tests, name)
 			}
 		}
@@ -91,7 +99,7 @@ func (r *results) take(e event) {
 
 // say prints a line of progress. Tests that do not run are a matter for the summary.
 func (r *results) say(t *result) {
-	if t.outcome == skipped || t.outcome == foreign {
+	if !slices.Contains([]string{passed, failed}, t.outcome) {
 		return
 	}
 	fmt.Fprintf(r.progress, "%s  %-4s  %-70s %7s\n", time.Now().Format(time.TimeOnly), t.outcome, t.name, t.elapsed)
@@ -118,8 +126,8 @@ func (r *results) summary(w io.Writer) {
 			fmt.Fprintf(w, "%s  %s: %s\n", outcome, t.name, t.reason())
 		}
 	}
-	fmt.Fprintf(w, "%d passed, %d failed, %d skipped, %d did not end; %d are about service meshes\n",
-		len(r.of(passed)), len(r.of(failed)), len(r.of(skipped)), len(r.of(unfinished)), len(r.of(foreign)))
+	fmt.Fprintf(w, "%d passed, %d failed, %d skipped, %d did not end; %d are about service meshes, %d about what this channel lacks\n",
+		len(r.of(passed)), len(r.of(failed)), len(r.of(skipped)), len(r.of(unfinished)), len(r.of(foreign)), len(r.of(absent)))
 }
 
 // complete tells whether every test about gateways ran.
@@ -131,7 +139,7 @@ func (r *results) complete() bool {
 func (r *results) table() string {
 	var b strings.Builder
 	b.WriteString("| test | result | time | why |\n|---|---|---|---|\n")
-	for _, outcome := range []string{failed, unfinished, skipped, passed} {
+	for _, outcome := range []string{failed, unfinished, skipped, absent, passed} {
 		for _, t := range r.of(outcome) {
 			fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", t.name, t.outcome, t.elapsed, strings.ReplaceAll(t.reason(), "|", `\|`))
 		}
@@ -144,7 +152,7 @@ func (t *result) reason() string {
 	switch t.outcome {
 	case passed:
 		return ""
-	case skipped:
+	case skipped, absent:
 		for _, line := range t.output {
 			if _, why, ok := strings.Cut(line, "Skipping "+t.name+": "); ok {
 				return why
@@ -193,7 +201,7 @@ func assertion(output []string) string {
 // lastWords returns the last line that is more than a mark of the test program's.
 func lastWords(output []string) string {
 	for _, line := range slices.Backward(output) {
-		if text := strings.TrimSpace(line); text != "" && !isMark(text) {
+		if text := strings.TrimSpace(line); text != "" && !isMark(text) && !strings.HasPrefix(text, "apply.go:") { // cleaning up comes last
 			return text
 		}
 	}

@@ -13,15 +13,22 @@ import (
 	"time"
 )
 
+// options of run.
+type options struct {
+	table, log string // files to write; empty for none
+	complete   bool   // it is an error when a test about gateways is skipped
+	standard   bool   // the standard channel is installed, and what it lacks need not run
+}
+
 // run runs a command whose standard output is test2json's, and returns its exit status. Signals that end this program reach the command
-// too, which is in the same process group: it is waited for. complete makes it an error when a test about gateways is skipped.
-func run(out io.Writer, command []string, tableFile, logFile string, complete bool) (int, error) {
+// too, which is in the same process group: it is waited for.
+func run(out io.Writer, command []string, o options) (int, error) {
 	if len(command) == 0 {
 		return 0, errors.New("no command to run")
 	}
 	log := io.Discard
-	if logFile != "" {
-		f, err := os.Create(logFile)
+	if o.log != "" {
+		f, err := os.Create(o.log)
 		if err != nil {
 			return 0, err
 		}
@@ -38,15 +45,15 @@ func run(out io.Writer, command []string, tableFile, logFile string, complete bo
 	if err := cmd.Start(); err != nil {
 		return 0, err
 	}
-	r := newResults(out, log)
+	r := newResults(out, log, o.standard)
 	readErr := r.read(events)
 	status, err := exitStatus(cmd.Wait())
 	if err = errors.Join(readErr, err); err != nil {
 		return 0, err
 	}
 	r.summary(out)
-	if tableFile != "" {
-		if err := os.WriteFile(tableFile, []byte(r.table()), 0o644); err != nil { //nolint:gosec // a report for everybody
+	if o.table != "" {
+		if err := os.WriteFile(o.table, []byte(r.table()), 0o644); err != nil { //nolint:gosec // a report for everybody
 			return 0, err
 		}
 	}
@@ -55,7 +62,7 @@ func run(out io.Writer, command []string, tableFile, logFile string, complete bo
 		return status, nil
 	case len(r.of(passed)) == 0:
 		return 0, errors.New("not one test ran")
-	case complete && !r.complete():
+	case o.complete && !r.complete():
 		return 0, errors.New("not every test ran: what is skipped is not supported")
 	default:
 		return 0, nil
