@@ -113,3 +113,4 @@ include test/bench/bench.mk
 include test/cluster/cluster.mk
 include test/externaldns/externaldns.mk
 include test/e2e/cluster/cluster-e2e.mk
+include test/conformance/conformance.mk
