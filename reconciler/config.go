@@ -35,6 +35,8 @@ type Config struct {
 	Cluster string
 	// BundleVersion is that of the Gateway API CRDs that are installed, for the SupportedVersion condition; empty when unknown.
 	BundleVersion string
+	// StandardChannel tells that these CRDs lack the experimental fields.
+	StandardChannel bool
 
 	// ObserveNew has the cloud read once before anything is made for Gateways that nothing was made for yet, as far as their objects
 	// tell. It is for a store that forgets its objects while the cloud does not.

@@ -71,7 +71,7 @@ func (c *Controller) elsewhere(class *gwv1.GatewayClass) bool {
 
 // classStatus returns the status that a class of ours is to have.
 func (c *Controller) classStatus(class *gwv1.GatewayClass) gwv1.GatewayClassStatus {
-	verdict := status.ClassVerdict{BundleVersion: c.cfg.BundleVersion, Missing: c.missing}
+	verdict := status.ClassVerdict{BundleVersion: c.cfg.BundleVersion, Standard: c.cfg.StandardChannel, Missing: c.missing}
 	var features ir.Features
 	if x := c.executorOf(class.Spec.ControllerName); x != nil {
 		features = x.provider.Features()

@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 	gwv1 "sigs.k8s.io/gateway-api/apis/v1"
+	"sigs.k8s.io/gateway-api/pkg/consts"
 
 	"github.com/cloudgate-dev/cloudgate/reconciler"
 )
@@ -75,6 +76,7 @@ func explainUnreachable(err error) error {
 type facts struct {
 	cluster string   // the identity in marks
 	bundle  string   // the version of the Gateway API CRDs, where they say
+	channel string   // "standard" or "experimental", where they say
 	missing []string // the kinds that the cluster does not serve
 }
 
@@ -96,7 +98,7 @@ func readFacts(ctx context.Context, config *rest.Config, o client.Options, clust
 	crd.SetGroupVersionKind(schema.GroupVersionKind{Group: "apiextensions.k8s.io", Version: "v1", Kind: "CustomResourceDefinition"})
 	switch err := c.Get(ctx, client.ObjectKey{Name: "gatewayclasses." + gwv1.GroupName}, crd); {
 	case err == nil:
-		out.bundle = crd.Annotations["gateway.networking.k8s.io/bundle-version"]
+		out.bundle, out.channel = crd.Annotations[consts.BundleVersionAnnotation], crd.Annotations[consts.ChannelAnnotation]
 	case !apierrors.IsForbidden(err) && !apierrors.IsNotFound(err):
 		return facts{}, fmt.Errorf("read the version of the Gateway API: %w", err)
 	}

@@ -136,7 +136,7 @@ func (f *controllerFlags) runManager(ctx context.Context, config *rest.Config, p
 		return err
 	}
 	if _, err := reconciler.Setup(mgr, reconciler.Config{
-		Providers: providers, Cluster: facts.cluster, BundleVersion: facts.bundle,
+		Providers: providers, Cluster: facts.cluster, BundleVersion: facts.bundle, StandardChannel: facts.channel == "standard",
 		AuditInterval: f.auditInterval, OrphanGrace: f.orphanGrace, Workers: f.workers, PodReadinessGates: f.gates,
 		Reads:  reconciler.Rate{PerSecond: f.reads, Burst: max(int(f.reads), 1)},
 		Writes: reconciler.Rate{PerSecond: f.writes, Burst: max(int(f.writes), 1)},

@@ -44,7 +44,7 @@ func Class(c *gwv1.GatewayClass, v ClassVerdict, f ir.Features, now metav1.Time)
 			fmt.Sprintf("The installed Gateway API CRDs are %s. Supported are %s; Cloudgate does what it can.", v.BundleVersion, supportedText))
 	}
 	out.Conditions = conds.list
-	out.SupportedFeatures = supportedFeatures(f, v.Missing)
+	out.SupportedFeatures = supportedFeatures(f, v)
 	return out
 }
 
@@ -53,6 +53,11 @@ type claim struct {
 	name  features.FeatureName
 	kind  string       // whose CRD has to be installed
 	needs []ir.Feature // that the cloud has to express exactly
+}
+
+// experimental are the claims about fields that only the experimental channel has.
+var experimental = []features.FeatureName{
+	features.SupportHTTPRouteRetry, features.SupportHTTPRouteRetryBackendTimeout, features.SupportHTTPRouteRetryConnectionError,
 }
 
 var claims = []claim{
@@ -107,11 +112,11 @@ var claims = []claim{
 }
 
 // supportedFeatures returns the names of what may be claimed, sorted. What a cloud does with a difference is not claimed.
-func supportedFeatures(f ir.Features, missing []string) []gwv1.SupportedFeature {
+func supportedFeatures(f ir.Features, v ClassVerdict) []gwv1.SupportedFeature {
 	var out []gwv1.SupportedFeature
 	for _, c := range claims {
 		exact := !slices.ContainsFunc(c.needs, func(need ir.Feature) bool { return f.Of(need).Grade != ir.Exact })
-		if exact && !slices.Contains(missing, c.kind) {
+		if exact && !slices.Contains(v.Missing, c.kind) && !(v.Standard && slices.Contains(experimental, c.name)) {
 			out = append(out, gwv1.SupportedFeature{Name: gwv1.FeatureName(c.name)})
 		}
 	}

@@ -105,3 +105,13 @@ func TestClaimsAreKnown(t *testing.T) {
 		t.Errorf("%d features; a status takes 64", len(claims))
 	}
 }
+
+func TestFieldsOfTheExperimentalChannel(t *testing.T) {
+	f := exactly(ir.FeatureHTTP, ir.FeatureRetry)
+	for _, standard := range []bool{false, true} {
+		got := featureNames(Class(&gwv1.GatewayClass{}, ClassVerdict{Standard: standard}, f, now))
+		if claimed := slices.Contains(got, string(features.SupportHTTPRouteRetry)); claimed == standard {
+			t.Errorf("standard channel %t: retries are claimed: %t", standard, claimed)
+		}
+	}
+}

@@ -48,6 +48,8 @@ type ClassVerdict struct {
 	Parameters *translate.Problem
 	// BundleVersion is the gateway.networking.k8s.io/bundle-version of the installed CRDs: "v1.6.3". Empty when unknown.
 	BundleVersion string
+	// Standard tells that the installed CRDs are of the standard channel, whose objects lack the experimental fields.
+	Standard bool
 	// Missing are the kinds of the Gateway API whose CRDs are not installed: "TCPRoute". Their features are not claimed.
 	Missing []string
 }
