@@ -113,16 +113,23 @@ func TestPermissionsAreThoseOfTheMarkers(t *testing.T) {
 	isLease := func(p string) bool { return strings.Contains(p, "coordination.k8s.io/") || p == "create /events" }
 	isScale := func(p string) bool { return strings.Contains(p, " apps/") }
 	isPod := func(p string) bool { return strings.HasSuffix(p, " /pods") || strings.HasSuffix(p, " /pods/status") }
+	isServiceWrite := func(p string) bool {
+		verb, of, _ := strings.Cut(p, " ")
+		return (of == "/services" || of == "discovery.k8s.io/endpointslices") && verb != "list" && verb != "watch"
+	}
 	all := markers(t)
 	without := func(drop ...func(string) bool) []string {
 		return slices.DeleteFunc(slices.Clone(all), func(p string) bool {
 			return slices.ContainsFunc(drop, func(is func(string) bool) bool { return is(p) })
 		})
 	}
-	if diff := cmp.Diff(without(isLease, isScale), granted(t, "-controller")); diff != "" {
+	if diff := cmp.Diff(without(isLease, isScale, isServiceWrite), granted(t, "-controller")); diff != "" {
 		t.Errorf("cluster-wide want -, got +:\n%s", diff)
 	}
-	if diff := cmp.Diff(without(isLease, isScale, isPod), granted(t, "-controller", "--set", "podReadinessGates.enabled=false")); diff != "" {
+	if diff := cmp.Diff(without(isLease, isScale), granted(t, "-controller", "--set", "gatewayServices.enabled=true")); diff != "" {
+		t.Errorf("with Services of Gateways want -, got +:\n%s", diff)
+	}
+	if diff := cmp.Diff(without(isLease, isScale, isServiceWrite, isPod), granted(t, "-controller", "--set", "podReadinessGates.enabled=false")); diff != "" {
 		t.Errorf("without readiness gates want -, got +:\n%s", diff)
 	}
 	leases := slices.DeleteFunc(slices.Clone(all), func(p string) bool { return !isLease(p) })

@@ -32,8 +32,9 @@ type testCloud struct {
 	applied  []plan.Step
 	observed []cloud.Scope
 	ids      int
-	careless bool // Observe returns what belongs to other clusters too
-	polls    int  // Observes after which a new load balancer is ready
+	careless bool     // Observe returns what belongs to other clusters too
+	polls    int      // Observes after which a new load balancer is ready
+	at       []string // addresses that a load balancer has from its next change on
 
 	// onApply and onObserve make calls fail. onApply runs before anything is changed, onApplied after.
 	onApply   func(plan.Step) *cloud.Error
@@ -186,6 +187,9 @@ func (c *testCloud) change(g graph.Graph, s plan.Step) (graph.Node, error) {
 				n.Addresses, n.Pending = nil, "the load balancer is being created"
 			}
 		}
+	}
+	if n.ID.Kind == "lb" && c.at != nil {
+		n.Addresses = c.at
 	}
 	g[n.ID] = n
 	return n, nil

@@ -67,6 +67,10 @@ type Config struct {
 	// ready, and ready when load balancers find them healthy. It needs permission to watch pods and to patch their status.
 	PodReadinessGates bool
 
+	// GatewayServices has a Service made for each Gateway, so that its load balancer has a name in the cluster's DNS. It needs permission to
+	// create, patch and delete Services and EndpointSlices.
+	GatewayServices bool
+
 	// Now is the clock and Dice gives numbers in [0, 1) for jitter. The defaults are the system's.
 	Now  func() time.Time
 	Dice func() float64
@@ -126,6 +130,8 @@ type Controller struct {
 	wakeups   *wakeups
 	newborns  *newborns
 	auditor   *auditor
+
+	complaints complaints
 }
 
 // now returns the time of the configured clock.

@@ -85,6 +85,11 @@ func (c *Controller) serve(ctx context.Context, gw *gwv1.Gateway, class *gwv1.Ga
 	if p.moment {
 		return reconcile.Result{RequeueAfter: p.again}, p, nil
 	}
+	// Before the statuses: whom they tell that the Gateway is programmed can use its name. What becomes of it changes nothing in them.
+	var named error
+	if !report.Frozen() {
+		named = c.keepService(ctx, gw, endpointOf(wanted.Listeners, o.Addresses), &p)
+	}
 	now := metav1.NewTime(c.now())
 	cs := statusChanges(c.writer, s, status.Of(s, report, o, now))
 	c.loadBalancerChange(&cs, lb, gw, wanted, &p, o, now)
@@ -94,6 +99,8 @@ func (c *Controller) serve(ctx context.Context, gw *gwv1.Gateway, class *gwv1.Ga
 		return reconcile.Result{}, p, err
 	case conflict:
 		return reconcile.Result{}, p, errAgain
+	case named != nil:
+		return reconcile.Result{}, p, named
 	}
 	return reconcile.Result{RequeueAfter: p.again}, p, nil
 }

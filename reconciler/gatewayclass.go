@@ -75,6 +75,7 @@ func (c *Controller) classStatus(class *gwv1.GatewayClass) gwv1.GatewayClassStat
 	var features ir.Features
 	if x := c.executorOf(class.Spec.ControllerName); x != nil {
 		features = x.provider.Features()
+		verdict.GatewayServices = c.cfg.GatewayServices
 	} else {
 		verdict.Unsupported = "this controller has no provider for " + string(class.Spec.ControllerName)
 	}

@@ -3,6 +3,7 @@ package reconciler
 import (
 	"slices"
 
+	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	"k8s.io/apimachinery/pkg/types"
 	toolscache "k8s.io/client-go/tools/cache"
@@ -22,6 +23,8 @@ const (
 	bySecret    = "secret"    // Gateways, ListenerSets and policies by the Secrets that they name
 	byConfigMap = "configmap" // Gateways and policies by the ConfigMaps that they name
 	byConfig    = "config"    // classes and Gateways by the GatewayConfig that they name
+	byOwner     = "owner"     // Services and endpoint slices that we made, by the UID of their Gateway
+	byDNSName   = "dnsname"   // Gateways by the Service that they have, or would have
 	byForeign   = "foreign"   // Gateways, ListenerSets and routes by the other namespaces that they refer to
 )
 
@@ -46,6 +49,7 @@ func indexer[T client.Object](keys func(T) []string) toolscache.IndexFunc {
 func (x indexes) gateway() toolscache.Indexers {
 	return toolscache.Indexers{
 		byClass:     indexer(func(g *gwv1.Gateway) []string { return []string{string(g.Spec.GatewayClassName)} }),
+		byDNSName:   indexer(func(g *gwv1.Gateway) []string { return []string{serviceName(g).String()} }),
 		byUID:       indexer(func(g *gwv1.Gateway) []string { return []string{string(g.UID)} }),
 		bySecret:    indexer(func(g *gwv1.Gateway) []string { return keys(gatewaySecrets(g)) }),
 		byConfigMap: indexer(func(g *gwv1.Gateway) []string { return keys(gatewayConfigMaps(g)) }),
@@ -54,6 +58,18 @@ func (x indexes) gateway() toolscache.Indexers {
 			return foreign(g.Namespace, append(gatewaySecrets(g), gatewayConfigMaps(g)...))
 		}),
 	}
+}
+
+func (x indexes) service() toolscache.Indexers {
+	return toolscache.Indexers{byOwner: indexer(func(s *corev1.Service) []string { return made(s) })}
+}
+
+// made returns the UID of the Gateway that we made an object for.
+func made(o client.Object) []string {
+	if !madeForGateway(o) {
+		return nil
+	}
+	return []string{string(gatewayOwner(o).UID)}
 }
 
 func (x indexes) class() toolscache.Indexers {
@@ -102,6 +118,7 @@ func (x indexes) tlsPolicy() toolscache.Indexers {
 
 func (x indexes) endpointSlice() toolscache.Indexers {
 	return toolscache.Indexers{
+		byOwner:   indexer(func(s *discoveryv1.EndpointSlice) []string { return made(s) }),
 		byService: indexer(func(s *discoveryv1.EndpointSlice) []string { return []string{sliceService(s).String()} }),
 	}
 }

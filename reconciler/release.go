@@ -157,6 +157,9 @@ func (c *Controller) letGo(ctx context.Context, gw *gwv1.Gateway, lb *v1alpha1.L
 	if err := c.withdraw(ctx, c.parentsIn(gw)); err != nil {
 		return unlessConflict(err)
 	}
+	if err := c.leaveService(ctx, gw); err != nil {
+		return unlessConflict(err)
+	}
 	if lb != nil {
 		if err := client.IgnoreNotFound(c.client.Delete(ctx, lb, client.Preconditions{UID: &lb.UID})); err != nil {
 			return unlessConflict(err)
@@ -198,6 +201,9 @@ func (c *Controller) move(ctx context.Context, gw *gwv1.Gateway, lb *v1alpha1.Lo
 	}
 	// What was said under the old class's controller name would stay beside what is said under the new one's.
 	if err := c.withdraw(ctx, c.parentsIn(gw)); err != nil {
+		return err
+	}
+	if err := c.leaveService(ctx, gw); err != nil {
 		return err
 	}
 	c.ledger.forget(c.owner(string(gw.UID), gw.Namespace, gw.Name).Key())

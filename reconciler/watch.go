@@ -98,6 +98,7 @@ func (c *Controller) watch(mgr manager.Manager) error {
 	if err := c.watchPods(&w, mgr, gateways); err != nil {
 		return err
 	}
+	c.watchGatewayServices(&w, gateways)
 	c.watchListenerSets(&w, sets)
 
 	w.add(classes, "GatewayClass", &gwv1.GatewayClass{}, &handler.EnqueueRequestForObject{}, c.writer.echoless())

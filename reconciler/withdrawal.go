@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-multierror"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -258,6 +259,9 @@ func (w *withdrawal) gateway(ctx context.Context, name types.NamespacedName) (ti
 		if err := w.unsay(ctx, gw); err != nil {
 			return 0, "", err
 		}
+		if err := w.service(ctx, gw); err != nil {
+			return 0, "", err
+		}
 	}
 	if lb != nil {
 		if err := client.IgnoreNotFound(c.client.Delete(ctx, lb, client.Preconditions{UID: &lb.UID})); err != nil {
@@ -268,6 +272,16 @@ func (w *withdrawal) gateway(ctx context.Context, name types.NamespacedName) (ti
 		return 0, "", c.setFinalizer(ctx, latest(c.writer, gw), false)
 	}
 	return 0, "", nil
+}
+
+// service deletes the Service of a Gateway. One that the account may not delete, because the option is off by now, goes with the Gateway.
+func (w *withdrawal) service(ctx context.Context, gw *gwv1.Gateway) error {
+	err := w.c.dropServices(ctx, gw, "")
+	if apierrors.IsForbidden(err) {
+		w.report("Gateway %s: its Service stays until the Gateway is deleted, for this account may not delete it", client.ObjectKeyFromObject(gw))
+		return nil
+	}
+	return err
 }
 
 // emptied says what a pass with an empty want came to.

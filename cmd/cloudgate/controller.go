@@ -41,6 +41,7 @@ type controllerFlags struct {
 	reads, writes float64
 	kindsInterval time.Duration
 	gates         bool
+	services      bool
 }
 
 // newControllerCommand returns `cloudgate controller`: the controller in a cluster.
@@ -73,6 +74,7 @@ are configured by flags. Several replicas can run; the elected leader works.`,
 	flags.Float64Var(&f.reads, "cloud-reads-per-second", 100, "limit of read calls to each cloud; lower while a cloud throttles")
 	flags.Float64Var(&f.writes, "cloud-writes-per-second", 2000, "limit of write calls to each cloud; lower while a cloud throttles")
 	flags.BoolVar(&f.gates, "pod-readiness-gates", true, "open the readiness gate cloudgate.dev/load-balancer-ready of pods when load balancers find them healthy")
+	flags.BoolVar(&f.services, "gateway-services", false, "make a Service for each Gateway, so that its load balancer has a name in the DNS of the cluster")
 	flags.DurationVar(&f.kindsInterval, "kinds-interval", time.Minute, "how often to look whether kinds of the Gateway API that were missing have been installed")
 	return cmd
 }
@@ -137,7 +139,7 @@ func (f *controllerFlags) runManager(ctx context.Context, config *rest.Config, p
 	}
 	if _, err := reconciler.Setup(mgr, reconciler.Config{
 		Providers: providers, Cluster: facts.cluster, BundleVersion: facts.bundle, StandardChannel: facts.channel == "standard",
-		AuditInterval: f.auditInterval, OrphanGrace: f.orphanGrace, Workers: f.workers, PodReadinessGates: f.gates,
+		AuditInterval: f.auditInterval, OrphanGrace: f.orphanGrace, Workers: f.workers, PodReadinessGates: f.gates, GatewayServices: f.services,
 		Reads:  reconciler.Rate{PerSecond: f.reads, Burst: max(int(f.reads), 1)},
 		Writes: reconciler.Rate{PerSecond: f.writes, Burst: max(int(f.writes), 1)},
 	}); err != nil {

@@ -120,6 +120,9 @@ func supportedFeatures(f ir.Features, v ClassVerdict) []gwv1.SupportedFeature {
 			out = append(out, gwv1.SupportedFeature{Name: gwv1.FeatureName(c.name)})
 		}
 	}
+	if v.GatewayServices {
+		out = append(out, gwv1.SupportedFeature{Name: gwv1.FeatureName(features.SupportGatewayInfrastructure)})
+	}
 	slices.SortFunc(out, func(a, b gwv1.SupportedFeature) int { return strings.Compare(string(a.Name), string(b.Name)) })
 	return out
 }

@@ -52,4 +52,6 @@ type ClassVerdict struct {
 	Standard bool
 	// Missing are the kinds of the Gateway API whose CRDs are not installed: "TCPRoute". Their features are not claimed.
 	Missing []string
+	// GatewayServices tells that each Gateway gets a Service, which has the labels and annotations of its infrastructure.
+	GatewayServices bool
 }

@@ -1,7 +1,8 @@
 {{/*
 The permissions are those of the markers in the code, in files/rbac. Here they are only divided: a dict of root and part, which is
 
-  cluster  what concerns objects of all namespaces; pods only while the controller sets their readiness
+  cluster  what concerns objects of all namespaces; pods only while the controller sets their readiness, and writing Services and
+           EndpointSlices only while it makes those of Gateways
   leases   the lease of leader election, in the namespace of the release and under its name, and its events there, which are of the core group
   withdraw what only the hook that withdraws does: to scale the Deployment away
 */}}
@@ -17,6 +18,18 @@ The permissions are those of the markers in the code, in files/rbac. Here they a
 {{- end }}
 {{- if has "" $groups }}
 {{- $resources = without $resources "events" }}
+{{- end }}
+{{- $read := list }}
+{{- if not $.root.Values.gatewayServices.enabled }}
+{{- range $resource := $resources }}
+{{- if has $resource (list "services" "endpointslices") }}
+{{- $read = append $read $resource }}
+{{- $resources = without $resources $resource }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- if $read }}
+{{- $out = append $out (dict "apiGroups" $groups "resources" $read "verbs" (without $rule.verbs "create" "patch" "delete")) }}
 {{- end }}
 {{- if $resources }}
 {{- $out = append $out (dict "apiGroups" $groups "resources" $resources "verbs" $rule.verbs) }}
