@@ -62,7 +62,7 @@ func stripEndpoints(s *discoveryv1.EndpointSlice) {
 	s.ObjectMeta.CreationTimestamp = metav1.Time{}
 	for i := range s.Endpoints {
 		e := &s.Endpoints[i]
-		e.Zone, e.Hints, e.Hostname, e.DeprecatedTopology = nil, nil, nil, nil
+		e.Zone, e.Hostname, e.DeprecatedTopology = nil, nil, nil
 		e.TargetRef = podRef(e)
 	}
 }

@@ -30,6 +30,7 @@ type families [2]map[netip.AddrPort]standing
 // still serves is draining, unless there is no ready one: then it is better than nothing, as kube-proxy holds it too.
 func (t *translation) targets(service *corev1.Service, port *corev1.ServicePort) []ir.Target {
 	var f families
+	near := t.hinted(service, port)
 	for _, slice := range t.s.EndpointSlices[types.NamespacedName{Namespace: service.Namespace, Name: service.Name}] {
 		if slice == nil || slice.AddressType == discoveryv1.AddressTypeFQDN {
 			continue
@@ -44,7 +45,7 @@ func (t *translation) targets(service *corev1.Service, port *corev1.ServicePort)
 			if !serves && t.waits(slice.Namespace, endpoint) {
 				state, serves = standingEarly, true
 			}
-			if !serves {
+			if !serves || near && !t.inZones(endpoint) {
 				continue
 			}
 			for _, address := range endpoint.Addresses {
@@ -53,6 +54,41 @@ func (t *translation) targets(service *corev1.Service, port *corev1.ServicePort)
 		}
 	}
 	return f.targets(service)
+}
+
+// hinted tells whether the hints of the endpoints decide over who gets requests: those of topology aware routing, as kube-proxy reads them
+// (KEP-2433). All endpoints that may get requests have to have one, and one has to be for a zone of the load balancer.
+func (t *translation) hinted(service *corev1.Service, port *corev1.ServicePort) bool {
+	if len(t.params.Zones) == 0 {
+		return false
+	}
+	one := false
+	for _, slice := range t.s.EndpointSlices[types.NamespacedName{Namespace: service.Namespace, Name: service.Name}] {
+		if slice == nil || slice.AddressType == discoveryv1.AddressTypeFQDN {
+			continue
+		}
+		if _, found := slicePort(slice, port); !found {
+			continue
+		}
+		for i := range slice.Endpoints {
+			endpoint := &slice.Endpoints[i]
+			if state, serves := endpointStanding(endpoint); !serves || state != standingReady {
+				continue
+			}
+			if endpoint.Hints == nil || len(endpoint.Hints.ForZones) == 0 {
+				return false
+			}
+			one = one || t.inZones(endpoint)
+		}
+	}
+	return one
+}
+
+// inZones tells whether an endpoint is meant for a zone of the load balancer.
+func (t *translation) inZones(endpoint *discoveryv1.Endpoint) bool {
+	return endpoint.Hints != nil && slices.ContainsFunc(endpoint.Hints.ForZones, func(z discoveryv1.ForZone) bool {
+		return slices.Contains(t.params.Zones, z.Name)
+	})
 }
 
 // endpointStanding returns what an endpoint may be sent, and false where that is nothing.

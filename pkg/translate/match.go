@@ -3,7 +3,7 @@ package translate
 import (
 	"cmp"
 	"fmt"
-	"regexp"
+	"regexp/syntax"
 	"slices"
 	"strings"
 
@@ -99,14 +99,33 @@ func checkPath(path, where string, f *findings) {
 	}
 }
 
+// maxRegexSteps bounds the program that an expression compiles to: a match takes time in proportion to it, for each byte that is matched.
+const maxRegexSteps = 2000
+
 func checkRegex(expression, where string, f *findings) {
-	if _, err := regexp.Compile("^(?:" + expression + ")$"); err != nil || expression == "" {
-		detail := "an expression that is not empty"
-		if err != nil {
-			detail = "an RE2 regular expression"
-		}
-		f.fault(Problem{Code: CodeValueInvalid, Where: where, Value: expression, Detail: detail})
+	if detail := regexFault(expression); detail != "" {
+		f.fault(Problem{Code: CodeValueInvalid, Where: where, Value: fmt.Sprintf("%.128s", expression), Detail: detail})
 	}
+}
+
+// regexFault says what an expression would have to be; "" where it may be used.
+func regexFault(expression string) string {
+	if expression == "" {
+		return "an expression that is not empty"
+	}
+	// In a group of its own, an expression that closes groups which it did not open is none.
+	tree, err := syntax.Parse("^(?:"+expression+")$", syntax.Perl)
+	if err != nil {
+		return "an RE2 regular expression"
+	}
+	program, err := syntax.Compile(tree.Simplify())
+	if err != nil {
+		return "an RE2 regular expression"
+	}
+	if steps := len(program.Inst); steps > maxRegexSteps {
+		return fmt.Sprintf("an expression of at most %d steps; this one has %d: repeat less", maxRegexSteps, steps)
+	}
+	return ""
 }
 
 // fieldMatch is a header or query match as it was written.

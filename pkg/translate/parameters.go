@@ -10,12 +10,16 @@ import (
 // Parameters are what the GatewayConfigs of a Gateway and of its class say together. The zero value is what holds where neither says anything.
 type Parameters struct {
 	TargetType v1alpha1.TargetType // "" for Pod
+	Zones      []string            // that the load balancer is in; empty where that does not matter
 }
 
 // merge returns p with every field that over sets.
 func (p Parameters) merge(over *v1alpha1.GatewayConfigSpec) Parameters {
 	if over.TargetType != "" {
 		p.TargetType = over.TargetType
+	}
+	if len(over.Zones) > 0 {
+		p.Zones = over.Zones
 	}
 	return p
 }

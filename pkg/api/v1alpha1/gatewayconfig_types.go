@@ -28,6 +28,16 @@ type GatewayConfigSpec struct {
 	// able to reach; or NodePort, the nodes at the Service's node port. Pod where neither the Gateway nor its class says.
 	// +optional
 	TargetType TargetType `json:"targetType,omitempty"`
+
+	// Zones are those of the cluster (topology.kubernetes.io/zone) that load balancers are in. Where they are set, an endpoint whose hints
+	// in its EndpointSlice name other zones alone gets no requests. As for kube-proxy, hints count where every endpoint of a Service has
+	// them and one of them names such a zone; else all endpoints get requests. They matter to the target type Pod.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:items:MaxLength=63
+	// +kubebuilder:validation:items:MinLength=1
+	Zones []string `json:"zones,omitempty"`
 }
 
 // TargetType is what load balancers send requests to.
