@@ -50,7 +50,8 @@ func (c *testCloud) Name() string { return c.name }
 
 func (c *testCloud) Features() ir.Features {
 	f := make(ir.Features)
-	for _, name := range []ir.Feature{ir.FeatureHTTP, ir.FeatureHTTPS, ir.FeatureTCP, ir.FeatureGRPC, ir.FeatureRequestHeaders, ir.FeatureTLSPassthrough, ir.FeatureUDP} {
+	for _, name := range []ir.Feature{ir.FeatureHTTP, ir.FeatureHTTPS, ir.FeatureTCP, ir.FeatureGRPC, ir.FeatureRequestHeaders, ir.FeatureTLSPassthrough, ir.FeatureUDP,
+		ir.FeatureBackendTLS, ir.FeatureRetryBudget, ir.FeatureHealthCheck} {
 		f[name] = ir.Support{Grade: ir.Exact}
 	}
 	return f

@@ -52,7 +52,7 @@ func TestSchemeFollowsTheCluster(t *testing.T) {
 		t.Fatal(err)
 	}
 	slices.Sort(missing)
-	if diff := cmp.Diff([]string{"ListenerSet", "TLSRoute", "UDPRoute"}, missing); diff != "" {
+	if diff := cmp.Diff([]string{"ListenerSet", "TLSRoute", "UDPRoute", "XBackendTrafficPolicy"}, missing); diff != "" {
 		t.Errorf("missing kinds (-want +got):\n%s", diff)
 	}
 }
@@ -78,7 +78,7 @@ func TestServesAClusterWithOlderCRDs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := newWorldOf(t, s, memory.Options{Without: []string{"GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute", "ListenerSet", "BackendTLSPolicy"}})
+	w := newWorldOf(t, s, memory.Options{Without: []string{"GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute", "ListenerSet", "BackendTLSPolicy", "XBackendTrafficPolicy"}})
 	w.apply(service("web", "10.0.0.1")...)
 	w.apply(gateway("gw"), route("a", "gw", "web"))
 	w.start()

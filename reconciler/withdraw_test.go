@@ -6,7 +6,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 	gwv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/cloudgate-dev/cloudgate/reconciler"
@@ -145,28 +144,4 @@ func TestAStatusOfAGatewayThatWasNeverReleased(t *testing.T) {
 	w.delete(gateway("gw"))
 	w.start()
 	w.attached("a")
-}
-
-func TestAPolicyThatIsNotUsedAnyMore(t *testing.T) {
-	w := serving(t)
-	policy := &gwv1.BackendTLSPolicy{
-		ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "tls"},
-		Spec: gwv1.BackendTLSPolicySpec{
-			TargetRefs: []gwv1.LocalPolicyTargetReferenceWithSectionName{{LocalPolicyTargetReference: gwv1.LocalPolicyTargetReference{Kind: "Service", Name: "web"}}},
-			Validation: gwv1.BackendTLSPolicyValidation{Hostname: "web.example.com", WellKnownCACertificates: ptr(gwv1.WellKnownCACertificatesSystem)},
-		},
-	}
-	ancestors := func() int {
-		p := &gwv1.BackendTLSPolicy{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "tls"}}
-		w.get(p)
-		return len(p.Status.Ancestors)
-	}
-	w.apply(client.Object(policy))
-	w.until("the policy has a status", func() bool { return ancestors() == 1 })
-	w.apply(route("a", "gw", "other"))
-	w.until("the policy has none", func() bool { return ancestors() == 0 })
-	w.apply(route("a", "gw", "web"))
-	w.until("the policy has one again", func() bool { return ancestors() == 1 })
-	w.delete(gateway("gw"))
-	w.until("the policy has none without a Gateway", func() bool { return ancestors() == 0 })
 }

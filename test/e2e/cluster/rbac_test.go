@@ -24,6 +24,10 @@ var exceptions = map[string]string{
 	// A LoadBalancer is owned by its Gateway and holds up its deletion. Where the admission plugin OwnerReferencesPermissionEnforcement
 	// is on, the API server asks itself whether the writer might set that, and that is no request. TestOwnersNeedAPermission shows it.
 	"update gateways/finalizers.gateway.networking.k8s.io": "blockOwnerDeletion",
+	// These clusters have the standard channel, which does not have the kind.
+	"list xbackendtrafficpolicies.gateway.networking.x-k8s.io":         "the experimental channel",
+	"watch xbackendtrafficpolicies.gateway.networking.x-k8s.io":        "the experimental channel",
+	"patch xbackendtrafficpolicies/status.gateway.networking.x-k8s.io": "the experimental channel",
 }
 
 // TestRarePaths walks where the other stories do not: a LoadBalancer in the way of a Gateway's own, and a policy whose status is told.

@@ -33,8 +33,8 @@ const GovernRules = `  - matches: [{path: {type: PathPrefix, value: /cors}, meth
   - backendRefs: [{name: app, port: 80}]
 `
 
-// ask sends a request with header fields.
-func (v *Visitor) ask(method, url string, fields ...string) Answer {
+// Send sends a request with header fields.
+func (v *Visitor) Send(method, url string, fields ...string) Answer {
 	v.t.Helper()
 	request, err := http.NewRequest(method, url, nil)
 	if err != nil {
@@ -61,7 +61,7 @@ func WantCORS(t testing.TB, v *Visitor) {
 		}
 	}
 	before := func(origin string) Answer {
-		return v.ask(http.MethodOptions, url, "Origin", origin, "Access-Control-Request-Method", "GET", "Access-Control-Request-Headers", "x-token")
+		return v.Send(http.MethodOptions, url, "Origin", origin, "Access-Control-Request-Method", "GET", "Access-Control-Request-Headers", "x-token")
 	}
 	a := before("https://shop.example.org")
 	if a.Status != 200 && a.Status != 204 || a.Backend() != "" {
@@ -72,30 +72,30 @@ func WantCORS(t testing.TB, v *Visitor) {
 	want(a, "Access-Control-Max-Age", "60")
 	want(a, "Access-Control-Allow-Headers", "X-Token")
 	want(before("https://example.net"), "Access-Control-Allow-Origin", "")
-	a = v.ask(http.MethodGet, url, "Origin", "https://shop.example.org")
+	a = v.Send(http.MethodGet, url, "Origin", "https://shop.example.org")
 	if a.Status != 200 || a.Backend() == "" {
 		t.Errorf("a GET from another origin was answered %d by %q", a.Status, a.Backend())
 	}
 	want(a, "Access-Control-Allow-Origin", "https://shop.example.org")
 	want(a, "Access-Control-Expose-Headers", "X-Backend")
-	want(v.ask(http.MethodGet, url, "Origin", "https://example.net"), "Access-Control-Allow-Origin", "")
+	want(v.Send(http.MethodGet, url, "Origin", "https://example.net"), "Access-Control-Allow-Origin", "")
 }
 
 // WantSession asks n times as a client that keeps its cookies, and n times as one that shows a header: each gets answers of one backend.
 func WantSession(t testing.TB, v *Visitor, n int) {
 	t.Helper()
-	first := v.ask(http.MethodGet, "http://app.example.com/kept")
+	first := v.Send(http.MethodGet, "http://app.example.com/kept")
 	cookie, _, _ := strings.Cut(first.Header.Get("Set-Cookie"), ";")
-	shown := v.ask(http.MethodGet, "http://app.example.com/header")
+	shown := v.Send(http.MethodGet, "http://app.example.com/header")
 	token := shown.Header.Get("X-Kept")
 	if !strings.HasPrefix(cookie, "kept=") || token == "" {
 		t.Fatalf("cookie %q, header %q", first.Header.Get("Set-Cookie"), token)
 	}
 	for range n {
-		if a := v.ask(http.MethodGet, "http://app.example.com/kept", "Cookie", cookie); a.Backend() != first.Backend() {
+		if a := v.Send(http.MethodGet, "http://app.example.com/kept", "Cookie", cookie); a.Backend() != first.Backend() {
 			t.Fatalf("the session of a cookie began at %s and went on at %s", first.Backend(), a.Backend())
 		}
-		if a := v.ask(http.MethodGet, "http://app.example.com/header", "X-Kept", token); a.Backend() != shown.Backend() {
+		if a := v.Send(http.MethodGet, "http://app.example.com/header", "X-Kept", token); a.Backend() != shown.Backend() {
 			t.Fatalf("the session of a header began at %s and went on at %s", shown.Backend(), a.Backend())
 		}
 	}

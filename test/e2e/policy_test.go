@@ -1,0 +1,98 @@
+package e2e
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/cloudgate-dev/cloudgate/test/e2e/traffic"
+	"github.com/cloudgate-dev/cloudgate/test/echo"
+)
+
+// Policies that attach to a Service, from their manifest to what becomes of requests.
+
+const retriedRules = `  - retry: {codes: [503], attempts: 2, backoff: 5ms}
+    backendRefs: [{name: app, port: 80}]
+`
+
+// governed starts a Gateway with a Service of three endpoints, and the policy that a test is about.
+func governed(t *testing.T, rules, policy string) (*world, *traffic.Visitor, []*echo.HTTP) {
+	var apps []*echo.HTTP
+	w := start(t, func(w *world) {
+		w.write("gateway.yaml", traffic.Gateway80("web"))
+		w.write("route.yaml", traffic.HTTPRoute("app", "{name: web}", "app.example.com", rules))
+		w.write("services.yaml", service("app"))
+		w.write("policy.yaml", policy)
+		apps = w.serve("app", "app-1", "app-2", "app-3")
+	})
+	return w, visit(t, w.programmed("web", 1), nil), apps
+}
+
+func TestRetryBudget(t *testing.T) {
+	w, v, apps := governed(t, retriedRules, `apiVersion: gateway.networking.x-k8s.io/v1alpha1
+kind: XBackendTrafficPolicy
+metadata: {name: app}
+spec:
+  targetRefs: [{group: "", kind: Service, name: app}]
+  retryConstraint:
+    budget: {percent: 0, interval: 1m}
+    minRetryRate: {count: 4, interval: 1m}
+`)
+	reached := func() int64 {
+		var before, after int64
+		for _, b := range apps {
+			before += b.Requests()
+		}
+		for range 10 {
+			if a := v.For(t).Must("http://app.example.com/?status=503"); a.Status != http.StatusServiceUnavailable {
+				t.Errorf("the answer was %d, want 503", a.Status)
+			}
+		}
+		for _, b := range apps {
+			after += b.Requests()
+		}
+		return after - before
+	}
+	if n := reached(); n != 14 {
+		t.Errorf("10 requests that fail reached a backend %d times, want 4 retries in all", n)
+	}
+	w.remove("policy.yaml")
+	w.eventually("retries without a budget", func() error {
+		if n := reached(); n != 30 {
+			return fmt.Errorf("10 requests that fail reached a backend %d times, want 2 retries each", n)
+		}
+		return nil
+	})
+}
+
+func TestSessionOfAService(t *testing.T) {
+	w, v, _ := governed(t, toApp, `apiVersion: gateway.networking.x-k8s.io/v1alpha1
+kind: XBackendTrafficPolicy
+metadata: {name: app}
+spec:
+  targetRefs: [{group: "", kind: Service, name: app}]
+  sessionPersistence: {type: Cookie}
+`)
+	first := v.Must("http://app.example.com/")
+	cookie, _, _ := strings.Cut(first.Header.Get("Set-Cookie"), ";")
+	if !strings.HasPrefix(cookie, "cloudgate-") {
+		t.Fatalf("cookie %q", first.Header.Get("Set-Cookie"))
+	}
+	for range 12 {
+		if a := v.Send(http.MethodGet, "http://app.example.com/", "Cookie", cookie); a.Backend() != first.Backend() {
+			t.Fatalf("the session began at %s and went on at %s", first.Backend(), a.Backend())
+		}
+	}
+	// A rule's own session comes first.
+	w.write("route.yaml", traffic.HTTPRoute("app", "{name: web}", "app.example.com", `  - sessionPersistence: {sessionName: own}
+    backendRefs: [{name: app, port: 80}]
+`))
+	w.eventually("the session of the rule", func() error {
+		if got := v.Must("http://app.example.com/").Header.Get("Set-Cookie"); !strings.HasPrefix(got, "own=") {
+			return errors.New("cookie " + got)
+		}
+		return nil
+	})
+}
