@@ -57,7 +57,7 @@ step "Images"
 step "Charts, with the Gateway API's $CHANNEL channel"
 install fake-cloud
 install cloudgate --set gatewayAPI.install=true --set gatewayAPI.channel="$CHANNEL" \
-	--set 'gatewayClasses[0].name=fake' --set 'gatewayClasses[0].provider=fake'
+	--set gatewayServices.enabled=true --set 'gatewayClasses[0].name=fake' --set 'gatewayClasses[0].provider=fake'
 inside kubectl wait --for=condition=Accepted gatewayclass/fake --timeout=1m
 # What a run left that was killed.
 inside kubectl delete namespace --selector gateway-conformance --wait --timeout=2m
