@@ -186,6 +186,7 @@ func statusChanges(w *writer, s *translate.Snapshot, result status.Result) chang
 	}
 	policyChanges(w, &cs, "BackendTLSPolicy", s.BackendTLSPolicies, result)
 	policyChanges(w, &cs, "XBackendTrafficPolicy", s.BackendTrafficPolicies, result)
+	policyChanges(w, &cs, v1alpha1.BackendPolicyKind, s.BackendPolicies, result)
 	return cs
 }
 

@@ -85,7 +85,7 @@ func SchemeFor(mapper meta.RESTMapper) (*runtime.Scheme, error) {
 	if mapper == nil {
 		return s, nil
 	}
-	for _, kind := range []string{"LoadBalancer", v1alpha1.GatewayConfigKind} {
+	for _, kind := range []string{"LoadBalancer", v1alpha1.GatewayConfigKind, v1alpha1.BackendPolicyKind} {
 		gvk := v1alpha1.GroupVersion.WithKind(kind)
 		switch _, err := mapper.RESTMapping(gvk.GroupKind(), gvk.Version); {
 		case meta.IsNoMatchError(err):

@@ -70,6 +70,7 @@ func viewsOf(objects []client.Object) (*views, error) {
 	v.http.indexer, v.grpc.indexer, v.tls.indexer = index(x.route()), index(x.route()), index(x.route())
 	v.tcp.indexer, v.udp.indexer = index(x.route()), index(x.route())
 	v.grants.indexer, v.tlsPolicies.indexer, v.trafficPolicies.indexer = index(nil), index(x.tlsPolicy()), index(x.policy())
+	v.backendPolicies.indexer = index(x.policy())
 	v.namespaces.indexer, v.services.indexer, v.slices.indexer = index(nil), index(nil), index(x.endpointSlice())
 	v.secrets.indexer, v.configMaps.indexer = index(nil), index(nil)
 	v.configs.indexer, v.nodes.indexer = index(nil), index(nil)
@@ -114,6 +115,8 @@ func (v *views) indexerFor(o client.Object) toolscache.Indexer {
 		return v.tlsPolicies.indexer
 	case *xv1alpha1.XBackendTrafficPolicy:
 		return v.trafficPolicies.indexer
+	case *v1alpha1.BackendPolicy:
+		return v.backendPolicies.indexer
 	case *corev1.Namespace:
 		return v.namespaces.indexer
 	case *corev1.Service:
@@ -145,7 +148,7 @@ func Read(ctx context.Context, r client.Reader, mapper meta.RESTMapper) (objects
 	for _, name := range missing {
 		absent[name] = true
 	}
-	lists := []client.ObjectList{&corev1.NamespaceList{}, &corev1.ServiceList{}, &discoveryv1.EndpointSliceList{}, &v1alpha1.GatewayConfigList{}}
+	lists := []client.ObjectList{&corev1.NamespaceList{}, &corev1.ServiceList{}, &discoveryv1.EndpointSliceList{}, &v1alpha1.GatewayConfigList{}, &v1alpha1.BackendPolicyList{}}
 	for _, k := range gatewayKinds {
 		if !absent[k.name] {
 			lists = append(lists, k.list.DeepCopyObject().(client.ObjectList))

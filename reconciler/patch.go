@@ -104,6 +104,7 @@ func (w *writer) refresh(s *translate.Snapshot) {
 	refresh(w, s.UDPRoutes)
 	refresh(w, s.BackendTLSPolicies)
 	refresh(w, s.BackendTrafficPolicies)
+	refresh(w, s.BackendPolicies)
 }
 
 func refresh[T client.Object](w *writer, objs []T) {
@@ -262,8 +263,8 @@ func ourPart(obj client.Object) uint64 {
 	case *gwv1.HTTPRoute, *gwv1.GRPCRoute, *gwv1.TLSRoute, *gwv1.TCPRoute, *gwv1.UDPRoute:
 		_, parents := routeParents(o)
 		part = slices.DeleteFunc(slices.Clone(parents), func(p gwv1.RouteParentStatus) bool { return !ours(p.ControllerName) })
-	case *gwv1.BackendTLSPolicy, *xv1alpha1.XBackendTrafficPolicy:
-		part = slices.DeleteFunc(slices.Clone(policyStatus(o).Ancestors), func(a gwv1.PolicyAncestorStatus) bool { return !ours(a.ControllerName) })
+	case *gwv1.BackendTLSPolicy, *xv1alpha1.XBackendTrafficPolicy, *v1alpha1.BackendPolicy:
+		part = slices.DeleteFunc(slices.Clone(policyStatus(obj).Ancestors), func(a gwv1.PolicyAncestorStatus) bool { return !ours(a.ControllerName) })
 	case *gwv1.Gateway:
 		part = o.Status
 	case *gwv1.GatewayClass:

@@ -12,6 +12,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	gwv1 "sigs.k8s.io/gateway-api/apis/v1"
 	xv1alpha1 "sigs.k8s.io/gateway-api/apisx/v1alpha1"
+
+	"github.com/cloudgate-dev/cloudgate/pkg/api/v1alpha1"
 )
 
 func target(service string) gwv1.LocalPolicyTargetReference {
@@ -38,6 +40,16 @@ func trafficPolicy(name, service string) *xv1alpha1.XBackendTrafficPolicy {
 	}
 }
 
+func backendPolicy(name, service string) *v1alpha1.BackendPolicy {
+	return &v1alpha1.BackendPolicy{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: name},
+		Spec: v1alpha1.BackendPolicySpec{
+			TargetRefs:  []gwv1.LocalPolicyTargetReferenceWithSectionName{{LocalPolicyTargetReference: target(service)}},
+			HealthCheck: &v1alpha1.BackendHealthCheck{Type: v1alpha1.BackendHealthCheckHTTP},
+		},
+	}
+}
+
 // policyKinds makes a policy of each kind.
 var policyKinds = []struct {
 	kind string
@@ -45,6 +57,7 @@ var policyKinds = []struct {
 }{
 	{"BackendTLSPolicy", func(name, service string) client.Object { return tlsPolicy(name, service) }},
 	{"XBackendTrafficPolicy", func(name, service string) client.Object { return trafficPolicy(name, service) }},
+	{"BackendPolicy", func(name, service string) client.Object { return backendPolicy(name, service) }},
 }
 
 // ancestorsOf reads a policy again and returns its status.
@@ -57,6 +70,8 @@ func (w *world) ancestorsOf(policy client.Object) []gwv1.PolicyAncestorStatus {
 	case *gwv1.BackendTLSPolicy:
 		return p.Status.Ancestors
 	case *xv1alpha1.XBackendTrafficPolicy:
+		return p.Status.Ancestors
+	case *v1alpha1.BackendPolicy:
 		return p.Status.Ancestors
 	}
 	w.t.Fatalf("%T is no policy", policy)

@@ -6,6 +6,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	gwv1 "sigs.k8s.io/gateway-api/apis/v1"
 	xv1alpha1 "sigs.k8s.io/gateway-api/apisx/v1alpha1"
+
+	"github.com/cloudgate-dev/cloudgate/pkg/api/v1alpha1"
 )
 
 // What each kind refers to. A reference to a kind that no Gateway can use is left out: translate refuses it.
@@ -176,6 +178,8 @@ func policyStatus(policy client.Object) *gwv1.PolicyStatus {
 		return &p.Status
 	case *xv1alpha1.XBackendTrafficPolicy:
 		return &p.Status
+	case *v1alpha1.BackendPolicy:
+		return &p.Status
 	default:
 		return nil
 	}
@@ -186,17 +190,26 @@ func policyServices(policy client.Object) []types.NamespacedName {
 	var refs []gwv1.LocalPolicyTargetReference
 	switch p := policy.(type) {
 	case *gwv1.BackendTLSPolicy:
-		for _, ref := range p.Spec.TargetRefs {
-			refs = append(refs, ref.LocalPolicyTargetReference)
-		}
+		refs = wholeRefs(p.Spec.TargetRefs)
 	case *xv1alpha1.XBackendTrafficPolicy:
 		refs = p.Spec.TargetRefs
+	case *v1alpha1.BackendPolicy:
+		refs = wholeRefs(p.Spec.TargetRefs)
 	}
 	var out []types.NamespacedName
 	for _, ref := range refs {
 		if ref.Group == "" && ref.Kind == "Service" {
 			out = append(out, types.NamespacedName{Namespace: policy.GetNamespace(), Name: string(ref.Name)})
 		}
+	}
+	return out
+}
+
+// wholeRefs returns references without the sections that they name.
+func wholeRefs(refs []gwv1.LocalPolicyTargetReferenceWithSectionName) []gwv1.LocalPolicyTargetReference {
+	out := make([]gwv1.LocalPolicyTargetReference, len(refs))
+	for i, ref := range refs {
+		out[i] = ref.LocalPolicyTargetReference
 	}
 	return out
 }

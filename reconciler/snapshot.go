@@ -156,6 +156,7 @@ func (g *gatherer) policies(index, key string) {
 		}
 	}
 	once(&g.s.BackendTrafficPolicies, g.v.trafficPolicies.by(index, key))
+	once(&g.s.BackendPolicies, g.v.backendPolicies.by(index, key))
 }
 
 // once adds to a list what is not in it yet, and returns that.

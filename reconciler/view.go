@@ -90,6 +90,7 @@ type views struct {
 
 	tlsPolicies     view[*gwv1.BackendTLSPolicy]
 	trafficPolicies view[*xv1alpha1.XBackendTrafficPolicy]
+	backendPolicies view[*v1alpha1.BackendPolicy]
 
 	namespaces view[*corev1.Namespace]
 	services   view[*corev1.Service]
@@ -120,6 +121,7 @@ func openViews(ctx context.Context, c cache.Cache, missing []string, x indexes) 
 	v.grants.indexer = o.open("ReferenceGrant", &gwv1.ReferenceGrant{}, nil)
 	v.tlsPolicies.indexer = o.open("BackendTLSPolicy", &gwv1.BackendTLSPolicy{}, x.tlsPolicy())
 	v.trafficPolicies.indexer = o.open("XBackendTrafficPolicy", &xv1alpha1.XBackendTrafficPolicy{}, x.policy())
+	v.backendPolicies.indexer = o.open(v1alpha1.BackendPolicyKind, &v1alpha1.BackendPolicy{}, x.policy())
 	v.namespaces.indexer = o.open("Namespace", &corev1.Namespace{}, nil)
 	v.services.indexer = o.open("Service", &corev1.Service{}, x.service())
 	v.slices.indexer = o.open("EndpointSlice", &discoveryv1.EndpointSlice{}, x.endpointSlice())

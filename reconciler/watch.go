@@ -35,7 +35,8 @@ import (
 // +kubebuilder:rbac:groups=discovery.k8s.io,resources=endpointslices,verbs=list;watch
 // +kubebuilder:rbac:groups=cloudgate.dev,resources=loadbalancers,verbs=get;list;watch;create;delete
 // +kubebuilder:rbac:groups=cloudgate.dev,resources=loadbalancers/status,verbs=patch
-// +kubebuilder:rbac:groups=cloudgate.dev,resources=gatewayconfigs,verbs=list;watch
+// +kubebuilder:rbac:groups=cloudgate.dev,resources=gatewayconfigs;backendpolicies,verbs=list;watch
+// +kubebuilder:rbac:groups=cloudgate.dev,resources=backendpolicies/status,verbs=patch
 // +kubebuilder:rbac:groups="",resources=nodes,verbs=list;watch
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 // +kubebuilder:rbac:groups="",resources=events,verbs=create
@@ -85,6 +86,7 @@ func (c *Controller) watch(mgr manager.Manager) error {
 	w.add(gateways, "ReferenceGrant", &gwv1.ReferenceGrant{}, m.handler(m.grant))
 	w.add(gateways, "BackendTLSPolicy", &gwv1.BackendTLSPolicy{}, m.handler(m.policy), c.writer.echoless())
 	w.add(gateways, "XBackendTrafficPolicy", &xv1alpha1.XBackendTrafficPolicy{}, m.handler(m.policy), c.writer.echoless())
+	w.add(gateways, v1alpha1.BackendPolicyKind, &v1alpha1.BackendPolicy{}, m.handler(m.policy), c.writer.echoless())
 	w.add(gateways, "Service", &corev1.Service{}, m.handler(m.service), contentChanged())
 	w.add(gateways, "EndpointSlice", &discoveryv1.EndpointSlice{}, m.handler(m.endpointSlice), contentChanged())
 	w.add(gateways, "Secret", &corev1.Secret{}, m.handler(m.secret), contentChanged())

@@ -8,6 +8,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	gwv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/cloudgate-dev/cloudgate/pkg/api/v1alpha1"
 )
 
 // What we said in the status of a route or policy about a parent has to go when the parent does, or when it is not ours any more. While
@@ -55,6 +57,7 @@ func (c *Controller) withdraw(ctx context.Context, parents []string) error {
 		withdrawRoutes(c.writer, &cs, "UDPRoute", c.views.udp.by(byParent, parent), parents, func(r *gwv1.UDPRoute) *gwv1.RouteStatus { return &r.Status.RouteStatus })
 		withdrawPolicies(c.writer, &cs, "BackendTLSPolicy", c.views.tlsPolicies.by(byParent, parent), parents)
 		withdrawPolicies(c.writer, &cs, "XBackendTrafficPolicy", c.views.trafficPolicies.by(byParent, parent), parents)
+		withdrawPolicies(c.writer, &cs, v1alpha1.BackendPolicyKind, c.views.backendPolicies.by(byParent, parent), parents)
 	}
 	conflict, err := c.writer.write(ctx, distinct(cs))
 	if err == nil && conflict {

@@ -160,6 +160,7 @@ func mapperOf(kinds ...string) meta.RESTMapper {
 	m := meta.NewDefaultRESTMapper(nil)
 	m.Add(v1alpha1.GroupVersion.WithKind("LoadBalancer"), meta.RESTScopeNamespace)
 	m.Add(v1alpha1.GroupVersion.WithKind("GatewayConfig"), meta.RESTScopeNamespace)
+	m.Add(v1alpha1.GroupVersion.WithKind("BackendPolicy"), meta.RESTScopeNamespace)
 	for _, k := range kinds {
 		version, kind, _ := strings.Cut(k, "/")
 		m.Add(schema.GroupVersionKind{Group: gwv1.GroupName, Version: version, Kind: kind}, meta.RESTScopeNamespace)

@@ -151,6 +151,9 @@ func (t *translation) newBackend(key poolKey, object Object) *backend {
 	if p := t.governing(kindTrafficPolicy, key, port.Name); p != nil && p.traffic != nil {
 		p.traffic.apply(pool, key)
 	}
+	if p := t.governing(kindBackendPolicy, key, port.Name); p != nil && p.backend != nil {
+		p.backend.apply(pool)
+	}
 	if pool.TLS != nil && t.clientCertificate != "" {
 		shown := *pool.TLS
 		shown.Client = t.clientCertificate

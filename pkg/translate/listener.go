@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	gwv1 "sigs.k8s.io/gateway-api/apis/v1"
 
+	"github.com/cloudgate-dev/cloudgate/pkg/api/v1alpha1"
 	"github.com/cloudgate-dev/cloudgate/pkg/ir"
 )
 
@@ -24,6 +25,7 @@ const (
 	kindUDPRoute      = "UDPRoute"
 	kindTLSPolicy     = "BackendTLSPolicy"
 	kindTrafficPolicy = "XBackendTrafficPolicy"
+	kindBackendPolicy = v1alpha1.BackendPolicyKind
 	kindService       = "Service"
 	kindSecret        = "Secret"
 	kindConfigMap     = "ConfigMap"

@@ -26,6 +26,7 @@ type policy struct {
 
 	tls     *ir.BackendTLS // a backend that an invalid BackendTLSPolicy governs answers with an error, never in plain
 	traffic *trafficPolicy
+	backend *backendPolicy
 }
 
 // policyPlace is what a policy governs: a Service, or one port of it by name.
@@ -59,6 +60,11 @@ func (t *translation) collectPolicies() {
 	for _, o := range t.s.BackendTrafficPolicies {
 		if o != nil {
 			t.addPolicy(kindTrafficPolicy, &o.ObjectMeta, func(p *policy) { t.readTrafficPolicy(p, &o.Spec) }, wholeTargets(o.Spec.TargetRefs))
+		}
+	}
+	for _, o := range t.s.BackendPolicies {
+		if o != nil {
+			t.addPolicy(kindBackendPolicy, &o.ObjectMeta, func(p *policy) { t.readBackendPolicy(p, &o.Spec) }, o.Spec.TargetRefs)
 		}
 	}
 	slices.SortStableFunc(t.policies.all, func(a, b *policy) int { return compareAge(a.meta, b.meta) })

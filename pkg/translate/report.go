@@ -80,7 +80,7 @@ type ParentReport struct {
 
 // PolicyReport is the verdict on one policy for this Gateway.
 type PolicyReport struct {
-	Kind     string // "BackendTLSPolicy", "XBackendTrafficPolicy"
+	Kind     string // "BackendTLSPolicy", "XBackendTrafficPolicy", "BackendPolicy"
 	Name     types.NamespacedName
 	Accepted Verdict
 	Resolved Verdict // the zero Verdict for a kind that refers to nothing but its targets

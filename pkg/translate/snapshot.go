@@ -34,6 +34,7 @@ type Snapshot struct {
 	// Policies that target a Service which one of the routes names, or whose status still says that they did.
 	BackendTLSPolicies     []*gwv1.BackendTLSPolicy
 	BackendTrafficPolicies []*xv1alpha1.XBackendTrafficPolicy
+	BackendPolicies        []*v1alpha1.BackendPolicy
 
 	Namespaces     map[string]*corev1.Namespace
 	Services       map[types.NamespacedName]*corev1.Service
@@ -70,6 +71,11 @@ func (s *Snapshot) Policies() []Policy {
 	for _, o := range s.BackendTrafficPolicies {
 		if o != nil {
 			add(kindTrafficPolicy, &o.ObjectMeta, &o.Status)
+		}
+	}
+	for _, o := range s.BackendPolicies {
+		if o != nil {
+			add(kindBackendPolicy, &o.ObjectMeta, &o.Status)
 		}
 	}
 	return out

@@ -11,7 +11,7 @@ var GroupVersion = schema.GroupVersion{Group: "cloudgate.dev", Version: "v1alpha
 
 // AddToScheme adds the objects of this package to a scheme.
 func AddToScheme(s *runtime.Scheme) error {
-	s.AddKnownTypes(GroupVersion, &LoadBalancer{}, &LoadBalancerList{}, &GatewayConfig{}, &GatewayConfigList{})
+	s.AddKnownTypes(GroupVersion, &LoadBalancer{}, &LoadBalancerList{}, &GatewayConfig{}, &GatewayConfigList{}, &BackendPolicy{}, &BackendPolicyList{})
 	metav1.AddToGroupVersion(s, GroupVersion)
 	return nil
 }

@@ -68,6 +68,7 @@ func Shuffle(s *translate.Snapshot, d *Dice) *translate.Snapshot {
 	shuffle(d, &out.ReferenceGrants)
 	shuffle(d, &out.BackendTLSPolicies)
 	shuffle(d, &out.BackendTrafficPolicies)
+	shuffle(d, &out.BackendPolicies)
 	shuffle(d, &out.Nodes)
 	out.EndpointSlices = map[types.NamespacedName][]*discoveryv1.EndpointSlice{}
 	for name, slices := range s.EndpointSlices {

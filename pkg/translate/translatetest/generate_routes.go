@@ -9,6 +9,7 @@ import (
 	gwv1 "sigs.k8s.io/gateway-api/apis/v1"
 	xv1alpha1 "sigs.k8s.io/gateway-api/apisx/v1alpha1"
 
+	"github.com/cloudgate-dev/cloudgate/pkg/api/v1alpha1"
 	"github.com/cloudgate-dev/cloudgate/pkg/translate"
 )
 
@@ -150,6 +151,9 @@ func genServices(d *Dice, s *translate.Snapshot) {
 		if d.Roll(3) == 1 {
 			s.BackendTrafficPolicies = append(s.BackendTrafficPolicies, genTrafficPolicy(d, i))
 		}
+		if d.Roll(3) == 1 {
+			s.BackendPolicies = append(s.BackendPolicies, genBackendPolicy(d, i))
+		}
 	}
 	if d.Roll(2) == 1 {
 		s.ReferenceGrants = append(s.ReferenceGrants, &gwv1.ReferenceGrant{ObjectMeta: genMeta(d, "grant"), Spec: gwv1.ReferenceGrantSpec{
@@ -171,6 +175,23 @@ func genTrafficPolicy(d *Dice, i int) *xv1alpha1.XBackendTrafficPolicy {
 	if d.Roll(2) == 1 {
 		policy.Spec.SessionPersistence = &gwv1.SessionPersistence{SessionName: maybe(d, "", "s", "a b"),
 			Type: maybe(d, gwv1.CookieBasedSessionPersistence, gwv1.HeaderBasedSessionPersistence)}
+	}
+	return policy
+}
+
+func genBackendPolicy(d *Dice, i int) *v1alpha1.BackendPolicy {
+	policy := &v1alpha1.BackendPolicy{ObjectMeta: genMeta(d, fmt.Sprintf("backend%d", i))}
+	for range d.Roll(3) {
+		ref := gwv1.LocalPolicyTargetReferenceWithSectionName{SectionName: maybe(d, gwv1.SectionName("p"), gwv1.SectionName("odd"))}
+		ref.Kind, ref.Name = pick(d, gwv1.Kind("Service"), "Odd"), pick(d, gwv1.ObjectName("svc0"), "svc1", "missing")
+		policy.Spec.TargetRefs = append(policy.Spec.TargetRefs, ref)
+	}
+	policy.Spec.Algorithm = pick(d, v1alpha1.BackendAlgorithm(""), v1alpha1.BackendAlgorithmLeastRequest, "odd")
+	policy.Spec.DrainTimeout = maybe(d, gwv1.Duration("5s"), gwv1.Duration("odd"))
+	policy.Spec.Limits = maybe(d, v1alpha1.BackendLimits{}, v1alpha1.BackendLimits{Connections: maybe(d, int32(-1), int32(5)), Requests: maybe(d, int32(0))})
+	if d.Roll(2) == 1 {
+		policy.Spec.HealthCheck = &v1alpha1.BackendHealthCheck{Type: pick(d, v1alpha1.BackendHealthCheckHTTP, v1alpha1.BackendHealthCheckNone, "odd"),
+			Path: maybe(d, "/", "odd", "/a b"), Interval: maybe(d, gwv1.Duration("3s"), gwv1.Duration("odd")), HealthyThreshold: maybe(d, int32(0), int32(300))}
 	}
 	return policy
 }

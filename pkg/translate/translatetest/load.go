@@ -166,6 +166,8 @@ func parseDocument(s *translate.Snapshot, outcome *Outcome, doc []byte) error {
 		return readInto(doc, &s.BackendTLSPolicies)
 	case "XBackendTrafficPolicy":
 		return readInto(doc, &s.BackendTrafficPolicies)
+	case "BackendPolicy":
+		return readInto(doc, &s.BackendPolicies)
 	default:
 		return parseCore(s, head.Kind, doc)
 	}
