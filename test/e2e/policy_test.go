@@ -3,8 +3,13 @@ package e2e
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/cloudgate-dev/cloudgate/test/e2e/traffic"
@@ -95,4 +100,48 @@ spec:
 		}
 		return nil
 	})
+}
+
+// TestHealthCheckOfAService: an endpoint that takes connections, but answers the path of the check with an error, gets no requests.
+func TestHealthCheckOfAService(t *testing.T) {
+	w, v, _ := governed(t, toApp, `apiVersion: cloudgate.dev/v1alpha1
+kind: BackendPolicy
+metadata: {name: app}
+spec:
+  targetRefs: [{group: "", kind: Service, name: app, sectionName: http}]
+  healthCheck: {type: HTTP, path: /healthz, interval: 100ms, unhealthyThreshold: 2}
+  limits: {requests: 100}
+  drainTimeout: 10s
+`)
+	var sick atomic.Bool
+	patient := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		rw.Header().Set("X-Backend", "patient")
+		if r.URL.Path == "/healthz" && sick.Load() {
+			rw.WriteHeader(http.StatusServiceUnavailable)
+		}
+		_, _ = rw.Write([]byte(`{"backend": "patient"}`))
+	}))
+	t.Cleanup(patient.Close)
+	w.endpoints("default", "app", "http", "TCP", w.backend("well").Addr(), netip.MustParseAddrPort(patient.Listener.Addr().String()))
+	among := func(want ...string) func() error {
+		return func() error {
+			got := map[string]bool{}
+			for range 10 {
+				got[v.Send(http.MethodGet, "http://app.example.com/").Header.Get("X-Backend")] = true
+			}
+			if names := slices.Sorted(maps.Keys(got)); !slices.Equal(names, want) {
+				return fmt.Errorf("answers of %v, want %v", names, want)
+			}
+			return nil
+		}
+	}
+	w.eventually("both endpoints to answer", among("patient", "well"))
+	sick.Store(true)
+	w.eventually("the sick one to be left out", among("well"))
+	sick.Store(false)
+	w.eventually("it to be back", among("patient", "well"))
+	sick.Store(true)
+	w.eventually("the sick one to be left out again", among("well"))
+	w.remove("policy.yaml")
+	w.eventually("a connection to be enough, without the policy", among("patient", "well"))
 }

@@ -30,7 +30,7 @@ var exceptions = map[string]string{
 	"patch xbackendtrafficpolicies/status.gateway.networking.x-k8s.io": "the experimental channel",
 }
 
-// TestRarePaths walks where the other stories do not: a LoadBalancer in the way of a Gateway's own, and a policy whose status is told.
+// TestRarePaths walks where the other stories do not: a LoadBalancer in the way of a Gateway's own, and policies whose status is told.
 func TestRarePaths(t *testing.T) {
 	w := start(t)
 	w.apply("apiVersion: cloudgate.dev/v1alpha1\nkind: LoadBalancer\nmetadata: {name: web}\nspec: {cluster: none, gatewayUID: none, provider: fake}\n",
@@ -40,15 +40,24 @@ metadata: {name: app}
 spec:
   targetRefs: [{group: "", kind: Service, name: app}]
   validation: {hostname: app.example.com, wellKnownCACertificates: System}
+---
+apiVersion: cloudgate.dev/v1alpha1
+kind: BackendPolicy
+metadata: {name: app}
+spec:
+  targetRefs: [{group: "", kind: Service, name: app}]
+  algorithm: LeastRequest
 `)
 	w.serve("app")
 	w.programmed("web", 1)
-	w.eventually("the policy's status to be told", func() error {
-		if said := w.kubectl("get", "-n", w.ns, "backendtlspolicy", "app", "-o", "jsonpath={.status.ancestors[*].controllerName}"); said != "cloudgate.dev/fake" {
-			return fmt.Errorf("it says %q", said)
-		}
-		return nil
-	})
+	for _, kind := range []string{"backendtlspolicy", "backendpolicy"} {
+		w.eventually("the policy's status to be told", func() error {
+			if said := w.kubectl("get", "-n", w.ns, kind, "app", "-o", "jsonpath={.status.ancestors[*].controllerName}"); said != "cloudgate.dev/fake" {
+				return fmt.Errorf("%s says %q", kind, said)
+			}
+			return nil
+		})
+	}
 }
 
 // TestOwnersNeedAPermission: what the chart's account may do to a LoadBalancer that holds up the deletion of its Gateway, another account
