@@ -248,8 +248,13 @@ func TestGatewayServiceIsRepaired(t *testing.T) {
 		},
 		"its labels": func() { update(w, slice(), func(s *discoveryv1.EndpointSlice) { s.Labels = nil }) },
 	} {
+		before := w.serviceNamed("gw-fake").UID
 		change()
 		w.until("repair of "+name, right)
+		// The API lets nobody take an address from a Service that has one.
+		if is, want := w.serviceNamed("gw-fake").UID != before, name == "an address" || name == "the Service"; is != want {
+			t.Errorf("repair of %s: another Service %v, want %v", name, is, want)
+		}
 		s := slice()
 		w.until("repair of "+name, func() bool {
 			return w.get(s) && *s.Endpoints[0].Conditions.Ready && s.Endpoints[0].Hints == nil && s.Labels["kubernetes.io/service-name"] == "gw-fake"
