@@ -133,21 +133,56 @@ func (e *Engine) dropCheck(c *check) {
 	}
 }
 
-// run checks at once and then once per interval.
+// firstWait is how soon an endpoint that has never been healthy is checked again. A pod is often known a moment before its process listens,
+// and should not have to wait for a whole interval then.
+const firstWait = 25 * time.Millisecond
+
+// run checks at once, again after growing waits until the endpoint is healthy for the first time, and then once per interval.
 func (c *check) run(ctx context.Context) {
+	for wait := firstWait; ; wait *= 2 {
+		if !c.judge(ctx) {
+			return
+		}
+		if wait >= c.key.Interval || c.state() == Healthy {
+			break
+		}
+		if !rest(ctx, wait) {
+			return
+		}
+	}
 	ticker := time.NewTicker(c.key.Interval)
 	defer ticker.Stop()
 	for {
-		err := c.once(ctx)
-		if ctx.Err() != nil {
-			return
-		}
-		c.result(err)
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
 		}
+		if !c.judge(ctx) {
+			return
+		}
+	}
+}
+
+// judge checks once and counts the result, unless ctx ended.
+func (c *check) judge(ctx context.Context) bool {
+	err := c.once(ctx)
+	if ctx.Err() != nil {
+		return false
+	}
+	c.result(err)
+	return true
+}
+
+// rest waits, and reports whether ctx goes on.
+func rest(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
 	}
 }
 

@@ -215,6 +215,23 @@ func TestCrash(t *testing.T) {
 	})
 }
 
+// TestLateEndpoint has an endpoint that listens a moment after it is known, and whose next regular check is far away.
+func TestLateEndpoint(t *testing.T) {
+	late := &switchable{t: t, address: "127.0.0.1:0"}
+	late.start() // for an address
+	late.stop()
+	p := poolOf(late.address)
+	p.Health = &HealthCheck{Interval: time.Hour}
+	e := newEngine(t, Options{})
+	address := apply(t, e, site(t, map[string]Action{"/": to("p")}, map[string]*Pool{"p": p}))
+	eventually(t, "it is found unhealthy", func() bool { return e.Health()["p"][0].Health == Unhealthy })
+	late.start()
+	eventually(t, "it is found healthy", func() bool { return e.Health()["p"][0].Health == Healthy })
+	if status, _ := get(t, "http://"+address+"/"); status != 200 {
+		t.Errorf("want 200, got %d", status)
+	}
+}
+
 // TestSharedState has two pools and several rules on one endpoint, and changes them: its connections and health stay.
 func TestSharedState(t *testing.T) {
 	var opened atomic.Int64
