@@ -21,11 +21,15 @@ CONFORMANCE_VERSION  = $(or $(VERSION),$(shell git describe --tags --always --di
 .PHONY: conformance
 conformance: $(BIN)/cluster $(BIN)/helm images $(CONFORMANCE_TOOL) $(CONFORMANCE_SUITE) $(CONFORMANCE_ECHO) $(CONFORMANCE_COREDNS) ## Run the Gateway API's conformance suite on a cluster of two nodes (RUN=HTTPRouteCORS runs one test, CHANNEL=standard, KEEP=1)
 	@mkdir -p test/conformance/reports
-	CLUSTER=$(abspath $(BIN))/cluster HELM=$(abspath $(BIN))/helm IMAGE_TOOL=$(abspath $(IMAGE_TOOL)) GO='$(GO)' \
-	IMAGES=$(abspath $(CACHE))/images WORK=$(abspath $(CONFORMANCE)) TOOL=$(abspath $(CONFORMANCE_TOOL)) SUITE=$(abspath $(CONFORMANCE_SUITE)) \
-	REPORT=$(abspath test/conformance/reports/$(CONFORMANCE_CHANNEL).yaml) VERSION='$(CONFORMANCE_VERSION)' TIMEOUT=$(CONFORMANCE_TIMEOUT) \
+	CLUSTER='$(abspath $(BIN))/cluster' HELM='$(abspath $(BIN))/helm' IMAGE_TOOL='$(abspath $(IMAGE_TOOL))' GO='$(GO)' \
+	IMAGES='$(abspath $(CACHE))/images' WORK='$(abspath $(CONFORMANCE))' TOOL='$(abspath $(CONFORMANCE_TOOL))' SUITE='$(abspath $(CONFORMANCE_SUITE))' \
+	REPORT='$(abspath test/conformance/reports)/$(CONFORMANCE_CHANNEL).yaml' VERSION='$(CONFORMANCE_VERSION)' TIMEOUT=$(CONFORMANCE_TIMEOUT) \
 	NAME='$(CONFORMANCE_CLUSTER)' CHANNEL='$(CONFORMANCE_CHANNEL)' KEEP='$(KEEP)' RUN='$(filter-out .,$(RUN))' FEATURES='$(FEATURES)' \
 	SUITE_FLAGS='$(SUITE_FLAGS)' sh test/conformance/run.sh
+
+.PHONY: conformance-readme
+conformance-readme: $(CONFORMANCE_TOOL) ## Put the table of the conformance reports into the README
+	$(CONFORMANCE_TOOL) readme README.md test/conformance/reports/*.yaml
 
 .PHONY: test-conformance
 test-conformance: ## Test the harness of the conformance suite, without a cluster
@@ -36,16 +40,16 @@ CONFORMANCE_PINS := test/conformance/go.mod test/conformance/go.sum
 
 $(CONFORMANCE_TOOL): $(CONFORMANCE_PINS) $(wildcard test/conformance/cmd/conformance/*.go)
 	@mkdir -p $(@D)
-	cd test/conformance && CGO_ENABLED=0 $(GO) build -buildvcs=false -p 2 -o $(abspath $@) ./cmd/conformance
+	cd test/conformance && CGO_ENABLED=0 $(GO) build -buildvcs=false -p 2 -o '$(abspath $@)' ./cmd/conformance
 
 $(CONFORMANCE_SUITE): $(CONFORMANCE_PINS)
 	@mkdir -p $(@D)
-	cd test/conformance && CGO_ENABLED=0 $(GO) test -c -p 2 -o $(abspath $@) sigs.k8s.io/gateway-api/conformance
+	cd test/conformance && CGO_ENABLED=0 $(GO) test -c -p 2 -o '$(abspath $@)' sigs.k8s.io/gateway-api/conformance
 
 $(CONFORMANCE_ECHO): $(CONFORMANCE_PINS)
 	@mkdir -p $(@D)
-	cd test/conformance && CGO_ENABLED=0 $(GO) build -buildvcs=false -trimpath -p 2 -ldflags='-s -w' -o $(abspath $@) sigs.k8s.io/gateway-api/conformance/echo-basic
+	cd test/conformance && CGO_ENABLED=0 $(GO) build -buildvcs=false -trimpath -p 2 -ldflags='-s -w' -o '$(abspath $@)' sigs.k8s.io/gateway-api/conformance/echo-basic
 
 $(CONFORMANCE_COREDNS): $(wildcard test/conformance/coredns/*)
 	@mkdir -p $(@D)
-	cd test/conformance/coredns && CGO_ENABLED=0 $(GO) build -buildvcs=false -trimpath -p 2 -ldflags='-s -w' -o $(abspath $@) .
+	cd test/conformance/coredns && CGO_ENABLED=0 $(GO) build -buildvcs=false -trimpath -p 2 -ldflags='-s -w' -o '$(abspath $@)' .

@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"io"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -115,5 +117,28 @@ func TestRun(t *testing.T) {
 				t.Errorf("got status %d, error %v; want status %d, an error: %t", status, err, tt.status, tt.fail)
 			}
 		})
+	}
+}
+
+// TestReadmeSaysWhatTheReportsDo holds the README's table to the reports.
+func TestReadmeSaysWhatTheReportsDo(t *testing.T) {
+	reports, err := filepath.Glob("../../reports/*.yaml")
+	if err != nil || len(reports) == 0 {
+		t.Fatalf("reports: %v, %v", reports, err)
+	}
+	text, err := os.ReadFile("../../../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	table, err := featureTable(reports)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := replaceTable(string(text), table)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want != string(text) {
+		t.Error("the table of features in the README is not that of the reports: make conformance-readme")
 	}
 }

@@ -18,6 +18,7 @@ const usage = `usage:
   conformance features                    every feature that the suite knows of gateways, with commas between
   conformance run [-complete] [-standard] [-table FILE] [-log FILE] -- COMMAND...
                                           run a command that writes test2json's events, and say what the tests said
+  conformance readme FILE REPORT...       put the table of the reports in its place in a file
 `
 
 func main() {
@@ -48,6 +49,13 @@ func main() {
 			fail(err.Error())
 		}
 		os.Exit(status)
+	case "readme":
+		if len(os.Args) < 4 {
+			fail(usage)
+		}
+		if err := writeReadme(os.Args[2], os.Args[3:]); err != nil {
+			fail(err.Error())
+		}
 	default:
 		fail(usage)
 	}
