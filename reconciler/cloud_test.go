@@ -66,7 +66,11 @@ func (c *testCloud) Compile(want *ir.LoadBalancer) (graph.Graph, error) {
 	g[lb] = graph.Node{ID: lb, Spec: spec{text: fmt.Sprint(want.Labels)}}
 	for _, p := range want.Pools {
 		id := graph.ID{Kind: "pool", Name: p.Name}
-		g[id] = graph.Node{ID: id, Spec: spec{fmt.Sprint(p.Protocol, p.Targets), p.Source}}
+		text := fmt.Sprint(p.Protocol, p.Targets)
+		if p.Health != nil && p.Health.Path != "" {
+			text += " asked for " + p.Health.Path
+		}
+		g[id] = graph.Node{ID: id, Spec: spec{text, p.Source}}
 	}
 	for _, l := range want.Listeners {
 		port := graph.ID{Kind: "listener", Name: fmt.Sprint(l.Port)}

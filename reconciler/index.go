@@ -120,6 +120,7 @@ func (x indexes) endpointSlice() toolscache.Indexers {
 	return toolscache.Indexers{
 		byOwner:   indexer(func(s *discoveryv1.EndpointSlice) []string { return made(s) }),
 		byService: indexer(func(s *discoveryv1.EndpointSlice) []string { return []string{sliceService(s).String()} }),
+		bySample:  indexer(samples),
 	}
 }
 

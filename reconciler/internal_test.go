@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/cloudgate-dev/cloudgate/pkg/cloud"
 	"github.com/cloudgate-dev/cloudgate/pkg/graph"
@@ -266,5 +267,31 @@ func TestStripKeepsNoSecretsThatNobodyReads(t *testing.T) {
 	want := map[string][]byte{corev1.TLSCertKey: []byte("c"), corev1.TLSPrivateKeyKey: []byte("k")}
 	if diff := cmp.Diff(want, s.Data); diff != "" || len(s.ManagedFields) != 0 || len(s.Annotations) != 0 {
 		t.Errorf("a Secret in memory: %+v\n%s", s, diff)
+	}
+}
+
+// A pod that nobody waits for is little in memory: its name, and its probes, which it shares with every pod that has the same.
+func TestStripKeepsLittleOfPods(t *testing.T) {
+	pod := func(port int32) *corev1.Pod {
+		return &corev1.Pod{
+			ObjectMeta: metav1.ObjectMeta{Name: "a", Labels: map[string]string{"app": "a"}},
+			Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "a", Image: "a", ReadinessProbe: &corev1.Probe{
+				ProbeHandler: corev1.ProbeHandler{TCPSocket: &corev1.TCPSocketAction{Port: intstr.FromInt32(port)}}}}}},
+		}
+	}
+	first, ok := stripPod(pod(80)).(*probedPod)
+	second, also := stripPod(pod(80)).(*probedPod)
+	if !ok || !also || len(first.probes) != 1 || first.probes[0] != second.probes[0] || first.Name != "a" || first.Labels != nil {
+		t.Errorf("pods with probes in memory: %+v and %+v", first, second)
+	}
+	if copied, ok := first.DeepCopyObject().(*probedPod); !ok || len(copied.probes) != 1 {
+		t.Errorf("a copy is %+v", copied)
+	}
+	over := pod(80)
+	over.Status.Phase = corev1.PodSucceeded
+	for _, p := range []*corev1.Pod{over, pod(0), {}} {
+		if got, ok := stripPod(p).(*metav1.PartialObjectMetadata); !ok {
+			t.Errorf("a pod without anything to say is a %T", got)
+		}
 	}
 }

@@ -73,7 +73,8 @@ func viewsOf(objects []client.Object) (*views, error) {
 	v.backendPolicies.indexer = index(x.policy())
 	v.namespaces.indexer, v.services.indexer, v.slices.indexer = index(nil), index(nil), index(x.endpointSlice())
 	v.secrets.indexer, v.configMaps.indexer = index(nil), index(nil)
-	v.configs.indexer, v.nodes.indexer = index(nil), index(nil)
+	v.configs.indexer, v.nodes.indexer, v.pods.indexer = index(nil), index(nil), index(x.pod())
+	v.probed.indexer = v.pods.indexer
 	for _, o := range objects {
 		indexer := v.indexerFor(o)
 		if indexer == nil {
@@ -131,6 +132,8 @@ func (v *views) indexerFor(o client.Object) toolscache.Indexer {
 		return v.configs.indexer
 	case *corev1.Node:
 		return v.nodes.indexer
+	case *corev1.Pod:
+		return v.pods.indexer
 	default:
 		return nil
 	}
@@ -170,6 +173,16 @@ func Read(ctx context.Context, r client.Reader, mapper meta.RESTMapper) (objects
 		return nil, nil, err
 	}
 	objects = append(objects, more...)
+	pods := &corev1.PodList{}
+	switch err := r.List(ctx, pods); {
+	case apierrors.IsForbidden(err):
+		denied = append(denied, "Pods may not be read: their readiness probes and gates are taken as missing")
+	case err != nil:
+		return nil, nil, fmt.Errorf("read the cluster: %w", err)
+	}
+	for i := range pods.Items {
+		objects = append(objects, &pods.Items[i])
+	}
 	if !needNodes(objects) {
 		return objects, denied, nil
 	}

@@ -22,15 +22,17 @@ func (x indexes) pod() toolscache.Indexers {
 	return toolscache.Indexers{byGate: indexer(func(*corev1.Pod) []string { return []string{byGate} })}
 }
 
-// stripPod returns what is kept of a pod. One without our readiness gate concerns nobody here: little more than its name is.
+// stripPod returns what is kept of a pod: of one without our readiness gate little more than its name, and its readiness probes.
 func stripPod(p *corev1.Pod) any {
 	meta := metav1.ObjectMeta{Namespace: p.Namespace, Name: p.Name, UID: p.UID, ResourceVersion: p.ResourceVersion}
-	if !gated(p) || p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed {
-		return &metav1.PartialObjectMetadata{ObjectMeta: meta}
+	over := p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed
+	if !gated(p) || over {
+		return stripProbes(p, meta, over)
 	}
 	meta.Labels, meta.CreationTimestamp, meta.DeletionTimestamp = p.Labels, p.CreationTimestamp, p.DeletionTimestamp
 	kept := &corev1.Pod{ObjectMeta: meta}
 	kept.Spec.ReadinessGates = p.Spec.ReadinessGates
+	kept.Spec.Containers = stripContainers(p)
 	kept.Status.PodIPs = p.Status.PodIPs
 	for _, c := range p.Status.Conditions {
 		if c.Type == corev1.ContainersReady || c.Type == corev1.PodReady || isGate(p, c.Type) {
@@ -125,8 +127,8 @@ func (g *gatherer) waitingPods(slices []*discoveryv1.EndpointSlice) {
 	}
 	for _, slice := range slices {
 		for i := range slice.Endpoints {
-			ref := slice.Endpoints[i].TargetRef // kept only where the endpoint is not ready
-			if ref == nil {
+			ref := slice.Endpoints[i].TargetRef
+			if ref == nil || isReady(&slice.Endpoints[i]) {
 				continue
 			}
 			name := types.NamespacedName{Namespace: slice.Namespace, Name: ref.Name}

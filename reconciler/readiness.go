@@ -77,6 +77,7 @@ func (c *Controller) watchPods(w *watcher, mgr manager.Manager, gateways control
 		return err
 	}
 	w.add(gateways, "Pod", &corev1.Pod{}, c.mapping.handler(c.mapping.pod), becomesServiceable())
+	w.add(gateways, "Pod", &corev1.Pod{}, c.mapping.handler(c.mapping.probed), appearsWithProbes())
 	w.add(pods, "Pod", &corev1.Pod{}, &handler.EnqueueRequestForObject{}, waitsForUs())
 	return nil
 }

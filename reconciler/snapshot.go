@@ -25,6 +25,7 @@ func (v *views) snapshot(class *gwv1.GatewayClass, gateway *gwv1.Gateway) *trans
 		Secrets:        make(map[types.NamespacedName]*corev1.Secret),
 		ConfigMaps:     make(map[types.NamespacedName]*corev1.ConfigMap),
 		Configs:        make(map[types.NamespacedName]*v1alpha1.GatewayConfig),
+		Probes:         make(map[types.NamespacedName][]translate.Probe),
 		WaitingPods:    make(map[types.NamespacedName]bool),
 	}}
 	g.granted = make(map[string]bool)
@@ -142,6 +143,7 @@ func (g *gatherer) service(from string, name types.NamespacedName) {
 	if endpoints := g.v.slices.by(byService, key); len(endpoints) > 0 {
 		g.s.EndpointSlices[name] = endpoints
 		g.waitingPods(endpoints)
+		g.probes(name, endpoints)
 	}
 }
 

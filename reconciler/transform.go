@@ -60,17 +60,18 @@ func stripEndpoints(s *discoveryv1.EndpointSlice) {
 	s.Annotations = nil
 	s.Labels = only2(s.Labels, discoveryv1.LabelServiceName)
 	s.ObjectMeta.CreationTimestamp = metav1.Time{}
+	sample := sampleOf(s)
 	for i := range s.Endpoints {
 		e := &s.Endpoints[i]
 		e.Zone, e.Hostname, e.DeprecatedTopology = nil, nil, nil
-		e.TargetRef = podRef(e)
+		e.TargetRef = podRef(e, e == sample)
 	}
 }
 
-// podRef returns what is kept of the reference of an endpoint to its pod: the name, where the endpoint is not ready. Only then does it matter
-// what its pod waits for.
-func podRef(e *discoveryv1.Endpoint) *corev1.ObjectReference {
-	if e.TargetRef == nil || e.TargetRef.Kind != "Pod" || e.Conditions.Ready == nil || *e.Conditions.Ready {
+// podRef returns what is kept of the reference of an endpoint to its pod: the name, where the endpoint is not ready, as only then it matters
+// what its pod waits for, or where it stands for the others.
+func podRef(e *discoveryv1.Endpoint, sample bool) *corev1.ObjectReference {
+	if e.TargetRef == nil || e.TargetRef.Kind != "Pod" || isReady(e) && !sample {
 		return nil
 	}
 	return &corev1.ObjectReference{Kind: "Pod", Name: e.TargetRef.Name}

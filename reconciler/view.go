@@ -101,6 +101,7 @@ type views struct {
 	configs view[*v1alpha1.GatewayConfig]
 	nodes   view[*corev1.Node]
 	pods    view[*corev1.Pod] // only those with our readiness gate
+	probed  view[*probedPod]  // those without, that have readiness probes
 
 	loadBalancers view[*v1alpha1.LoadBalancer]
 }
@@ -130,6 +131,7 @@ func openViews(ctx context.Context, c cache.Cache, missing []string, x indexes) 
 	v.configs.indexer = o.open("GatewayConfig", &v1alpha1.GatewayConfig{}, nil)
 	v.nodes.indexer = o.open("Node", &corev1.Node{}, nil)
 	v.pods.indexer = o.open("Pod", &corev1.Pod{}, x.pod())
+	v.probed.indexer = v.pods.indexer
 	v.loadBalancers.indexer = o.open("LoadBalancer", &v1alpha1.LoadBalancer{}, nil)
 	return v, o.err
 }

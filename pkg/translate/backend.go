@@ -148,6 +148,9 @@ func (t *translation) newBackend(key poolKey, object Object) *backend {
 			return b
 		}
 	}
+	if health := t.probed(key, pool); health != nil {
+		pool.Health = health
+	}
 	if p := t.governing(kindTrafficPolicy, key, port.Name); p != nil && p.traffic != nil {
 		p.traffic.apply(pool, key)
 	}

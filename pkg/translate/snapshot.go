@@ -46,6 +46,8 @@ type Snapshot struct {
 	Configs map[types.NamespacedName]*v1alpha1.GatewayConfig
 	// Nodes are all of the cluster, where its Configs send requests to nodes.
 	Nodes []*corev1.Node
+	// Probes are the readiness probes of a pod behind a Service, by the Service.
+	Probes map[types.NamespacedName][]Probe
 	// WaitingPods are those behind Services that are not ready for the sole reason that they wait for load balancers to find them healthy.
 	WaitingPods map[types.NamespacedName]bool
 }

@@ -39,7 +39,8 @@ type BackendPolicySpec struct {
 	// +kubebuilder:validation:XValidation:rule="self.all(a, self.exists_one(b, a.name == b.name && (has(a.sectionName) ? a.sectionName : '') == (has(b.sectionName) ? b.sectionName : '')))",message="a target is named twice"
 	TargetRefs []gwv1.LocalPolicyTargetReferenceWithSectionName `json:"targetRefs"`
 
-	// HealthCheck is how load balancers find out which endpoints are healthy. Where it is not set they open a connection every second.
+	// HealthCheck is how load balancers find out which endpoints are healthy. Where it is not set they do as the readiness probe of the pods
+	// does, if it is at the port that requests go to; else they open a connection every second.
 	// +optional
 	HealthCheck *BackendHealthCheck `json:"healthCheck,omitempty"`
 
