@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -153,4 +155,73 @@ func TestWebSocketPassesThrough(t *testing.T) {
 	})
 	g := w.programmed("web", 1)
 	traffic.WantWebSocket(t, g.Listeners[0].Endpoint, "ws://ws.example.com/")
+}
+
+// TestBackendTLSPolicyIsRotated: authorities and certificates of backends are replaced as one does it, the new authority beside the old first,
+// and no request notices.
+func TestBackendTLSPolicyIsRotated(t *testing.T) {
+	const host = "inner.example.com"
+	old, renewed := traffic.NewCertificate(t, host), traffic.NewCertificate(t, host)
+	both := echo.Certificate{Chain: slices.Concat(old.Chain, renewed.Chain)}
+	secured := func(name string, c echo.Certificate) netip.AddrPort {
+		pair, err := c.TLS()
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := echo.ListenHTTP(name, "127.0.0.1:0", &pair)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { b.Close() })
+		return b.Addr()
+	}
+	w := start(t, func(w *world) {
+		w.write("gateway.yaml", traffic.Gateway80("web"))
+		w.write("app.yaml", service("app")+"---\n"+traffic.HTTPRoute("app", "{name: web}", "app.example.com", toApp))
+		w.write("policy.yaml", traffic.BackendTLS(host, old))
+		w.endpoints("default", "app", "http", "TCP", secured("old-1", old))
+	})
+	v := visit(t, w.programmed("web", 1), nil)
+	w.eventually("the old backend to answer", func() error { return v.Answers("http://app.example.com/", 200, "old-1") })
+	asking := v.Ask("http://app.example.com/", 4, 50)
+	asking.More(50)
+	w.write("policy.yaml", traffic.BackendTLS(host, both))
+	asking.More(50)
+	w.endpoints("default", "app", "http", "TCP", secured("new-1", renewed))
+	w.eventually("the new backend to answer alone", func() error { return asking.RestsFor("old-1", 50) })
+	w.write("policy.yaml", traffic.BackendTLS(host, renewed))
+	asking.More(100)
+	asking.End()
+	if n := asking.By("new-1"); n == 0 {
+		t.Error("the new backend got nothing")
+	}
+}
+
+// TestZonesOfEndpoints: a class whose load balancers are in a zone sends requests to the endpoints that are hinted for it, and to all when
+// the hints go.
+func TestZonesOfEndpoints(t *testing.T) {
+	var hinted string
+	w := start(t, func(w *world) {
+		w.write("config.yaml", "apiVersion: cloudgate.dev/v1alpha1\nkind: GatewayConfig\nmetadata: {name: near}\nspec: {zones: [a]}\n")
+		w.write("gateway.yaml", strings.Replace(traffic.Gateway80("web"), "gatewayClassName: fake",
+			"gatewayClassName: fake\n  infrastructure: {parametersRef: {group: cloudgate.dev, kind: GatewayConfig, name: near}}", 1))
+		w.write("app.yaml", service("app")+"---\n"+traffic.HTTPRoute("app", "{name: web}", "app.example.com", toApp))
+		w.serve("app", "near-1", "far-1")
+		zones := []string{"a", "b"}
+		parts := strings.Split(w.read("endpoints-default-app.yaml"), "conditions: {ready: true}")
+		for i, part := range parts {
+			hinted += part
+			if i < len(zones) {
+				hinted += "conditions: {ready: true}, hints: {forZones: [{name: " + zones[i] + "}]}"
+			}
+		}
+		w.write("endpoints-default-app.yaml", hinted)
+	})
+	v := visit(t, w.programmed("web", 1), nil)
+	w.eventually("an answer", func() error { return v.Answers("http://app.example.com/", 200, "near-1") })
+	if counts := v.Tally("http://app.example.com/", 20); counts["near-1"] != 20 {
+		t.Errorf("requests went to %v, want all to near-1", counts)
+	}
+	w.write("endpoints-default-app.yaml", strings.ReplaceAll(strings.ReplaceAll(hinted, ", hints: {forZones: [{name: a}]}", ""), ", hints: {forZones: [{name: b}]}", ""))
+	w.eventually("the endpoint of the other zone to answer", func() error { return v.Answers("http://app.example.com/", 200, "far-1") })
 }
