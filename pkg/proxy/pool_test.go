@@ -128,14 +128,15 @@ func (s *switchable) start() {
 		s.t.Fatal(err)
 	}
 	s.address = l.Addr().String()
-	s.server = &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/healthz" {
 			s.hits.Add(1)
 		} else if s.sick.Load() {
 			w.WriteHeader(http.StatusServiceUnavailable)
 		}
 	})}
-	go func() { _ = s.server.Serve(l) }()
+	s.server = server
+	go func() { _ = server.Serve(l) }()
 	s.t.Cleanup(s.stop)
 }
 
