@@ -218,9 +218,12 @@ func TestCrash(t *testing.T) {
 
 // TestLateEndpoint has an endpoint that listens a moment after it is known, and whose next regular check is far away.
 func TestLateEndpoint(t *testing.T) {
-	late := &switchable{t: t, address: "127.0.0.1:0"}
-	late.start() // for an address
-	late.stop()
+	reserved, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	late := &switchable{t: t, address: reserved.Addr().String()}
+	reserved.Close()
 	p := poolOf(late.address)
 	p.Health = &HealthCheck{Interval: time.Hour}
 	e := newEngine(t, Options{})
