@@ -88,6 +88,8 @@ standard=
 [ "$CHANNEL" != standard ] || standard=-standard
 "$TOOL" run $complete $standard -table "$WORK/table.md" -log "$WORK/log.txt" -- \
 	"$CLUSTER" exec --name "$NAME" -- "$GO" tool test2json -t "$SUITE" -test.v=test2json -test.run='^TestConformance$' -test.timeout="$TIMEOUT" "$@" || failed=$?
+step "What users changed, and how often the controllers wrote statuses"
+"$TOOL" writes system:serviceaccount:cloudgate-system:cloudgate <"$("$CLUSTER" status --name "$NAME" -o json | sed -n 's/.*"auditLog": *"\([^"]*\)".*/\1/p')"
 if [ -e "$report" ]; then
 	chmod 0644 "$report"
 	step "The report is in $report, the table of tests in $WORK/table.md"

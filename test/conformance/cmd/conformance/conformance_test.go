@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -140,5 +141,25 @@ func TestReadmeSaysWhatTheReportsDo(t *testing.T) {
 	}
 	if want != string(text) {
 		t.Error("the table of features in the README is not that of the reports: make conformance-readme")
+	}
+}
+
+func TestCountWrites(t *testing.T) {
+	line := func(stage, verb, user, resource, subresource, group string, code int) string {
+		return fmt.Sprintf(`{"stage":%q,"verb":%q,"user":{"username":%q},"objectRef":{"resource":%q,"subresource":%q,"apiGroup":%q},"responseStatus":{"code":%d}}`+"\n",
+			stage, verb, user, resource, subresource, group, code)
+	}
+	const api, us, user = "gateway.networking.k8s.io", "controller", "admin"
+	log := line("ResponseComplete", "create", user, "gateways", "", api, 201) + line("ResponseComplete", "patch", user, "gateways", "", api, 200) +
+		line("RequestReceived", "patch", us, "gateways", "status", api, 0) + line("ResponseComplete", "patch", us, "gateways", "status", api, 200) +
+		line("ResponseComplete", "patch", us, "gateways", "status", api, 409) + line("ResponseComplete", "patch", us, "gateways", "", api, 200) +
+		line("ResponseComplete", "get", us, "gateways", "", api, 200) + line("ResponseComplete", "patch", "another", "gateways", "status", api, 200) +
+		line("ResponseComplete", "create", user, "httproutes", "", api, 201) + line("ResponseComplete", "create", user, "pods", "status", "", 201) + `{"stage":`
+	got, err := countWrites(strings.NewReader(log), us)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []statusWrites{{resource: "gateways", changes: 2, objects: 1, written: 1, refused: 1}}; !slices.Equal(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
 	}
 }

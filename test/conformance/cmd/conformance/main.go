@@ -19,6 +19,7 @@ const usage = `usage:
   conformance run [-complete] [-standard] [-table FILE] [-log FILE] -- COMMAND...
                                           run a command that writes test2json's events, and say what the tests said
   conformance readme FILE REPORT...       put the table of the reports in its place in a file
+  conformance writes ACCOUNT < AUDIT-LOG  how often an account wrote statuses, for each kind of object
 `
 
 func main() {
@@ -49,6 +50,17 @@ func main() {
 			fail(err.Error())
 		}
 		os.Exit(status)
+	case "writes":
+		if len(os.Args) != 3 {
+			fail(usage)
+		}
+		all, err := countWrites(os.Stdin, os.Args[2])
+		if err != nil {
+			fail(err.Error())
+		}
+		for _, w := range all {
+			fmt.Printf("  %-26s %4d created, %4d changes in all; status written %4d times, %d refused\n", w.resource, w.objects, w.changes, w.written, w.refused)
+		}
 	case "readme":
 		if len(os.Args) < 4 {
 			fail(usage)
