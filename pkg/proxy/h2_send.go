@@ -61,8 +61,8 @@ func (t *http2Transport) request(ctx context.Context, x *exchange) *http.Request
 func announce(r *http.Request, names string) {
 	for name := range strings.SplitSeq(names, ",") {
 		name = http.CanonicalHeaderKey(strings.Trim(name, " \t"))
-		if id := h1.Identify(name); !h1.ValidField(name, "") || id.HopByHop() || id == h1.Trailer || id == h1.ContentLength || id == h1.Host {
-			continue
+		if !h1.ValidField(name, "") || h1.Identify(name) != h1.Other {
+			continue // What frames or routes a message, or says who its client is, does not come after it.
 		}
 		if r.Trailer == nil {
 			r.Trailer = http.Header{}

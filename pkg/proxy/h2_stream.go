@@ -287,11 +287,15 @@ func (b *streamBody) why(err error) error {
 // buffered is not known: the library does not tell.
 func (b *streamBody) buffered() int { return 0 }
 
+// trailers leaves out the fields that those of HTTP/1 may not be.
 func (b *streamBody) trailers() []h1.Field {
 	var fields []h1.Field
 	for name, values := range b.r.Trailer {
+		if h1.Identify(name) != h1.Other {
+			continue
+		}
 		for _, value := range values {
-			fields = append(fields, h1.Field{Name: name, Value: value, ID: h1.Identify(name)})
+			fields = append(fields, h1.Field{Name: name, Value: value})
 		}
 	}
 	return fields

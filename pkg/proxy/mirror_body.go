@@ -158,6 +158,9 @@ func (b *mirrorBody) close(end error, trailers []h1.Field) {
 		b.end = end
 	}
 	for _, f := range trailers {
+		if f.Gone {
+			continue
+		}
 		b.trailer = append(b.trailer, h1.Field{Name: strings.Clone(f.Name), Value: strings.Clone(f.Value), ID: f.ID})
 	}
 	if !isEnd(b.end) {
