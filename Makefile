@@ -53,7 +53,7 @@ test: lint verify-generated test-go $(if $(ROOT),test-cluster e2e-cluster,withou
 
 .PHONY: without-root
 without-root:
-	@echo "NOT RUN, because nodes need root: the tests of test/cluster and the stories on a cluster. To run them: sudo make test-cluster e2e-cluster"
+	@echo 'NOT RUN, because nodes need root: the tests of test/cluster and the stories on a cluster. To run them: sudo env "PATH=$$PATH" make test-cluster e2e-cluster'
 	@[ -z "$(CI)" ]
 
 .PHONY: test-go
