@@ -322,7 +322,11 @@ func (c *checker) healthCheck(h world.HealthCheck, p world.PoolProtocol) {
 	case h.Type == world.CheckTCP && h.Path != "":
 		c.say("healthCheck.path", "a TCP check has none")
 	case h.Type == world.CheckHTTP:
-		c.target("healthCheck.path", h.Path)
+		path, query, _ := strings.Cut(h.Path, "?")
+		c.target("healthCheck.path", path)
+		if len(query) > maxPath || strings.ContainsFunc(query, func(r rune) bool { return r != '?' && notInPath(r) }) {
+			c.say("healthCheck.path", "the query has no space or #, and at most %d bytes", maxPath)
+		}
 	}
 	c.span("healthCheck.interval", h.Interval, 50*time.Millisecond, time.Hour)
 	c.span("healthCheck.timeout", h.Timeout, time.Millisecond, 5*time.Minute)

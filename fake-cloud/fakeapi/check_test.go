@@ -153,7 +153,7 @@ func TestEveryFieldIsChecked(t *testing.T) {
 			"action": obj{"redirect": obj{"scheme": "https", "hostname": "b.test", "path": obj{"type": "Full", "value": "/x"}, "port": 8443, "status": 301}}}},
 		"po": {"/v1/pools", obj{"name": "n", "protocol": "HTTP2", "algorithm": "LeastRequest",
 			"tls":         obj{"serverName": "a.test", "caPEM": chain, "dnsNames": []string{"a.test"}, "uris": []string{"spiffe://a/b"}},
-			"healthCheck": obj{"type": "HTTP", "path": "/", "interval": "1s", "timeout": "1s", "healthyThreshold": 1, "unhealthyThreshold": 2},
+			"healthCheck": obj{"type": "HTTP", "path": "/ready?full", "interval": "1s", "timeout": "1s", "healthyThreshold": 1, "unhealthyThreshold": 2},
 			"members":     []obj{{"address": "10.0.0.1", "port": 80, "weight": 2, "draining": true}, {"address": "fd00::1", "port": 80}}}},
 	}
 	c.refuses(bases, []unsound{
@@ -188,6 +188,7 @@ func TestEveryFieldIsChecked(t *testing.T) {
 		{"po", "protocol", "HTTP3", ""}, {"po", "algorithm", "Random", ""}, {"po", "protocol", "UDP", "tls"}, {"po", "tls/serverName", "", "tls.serverName"},
 		{"po", "tls/caPEM", "x", "tls.caPEM"}, {"po", "tls/system", true, "tls.caPEM"}, {"po", "tls/dnsNames/0", "", "tls.dnsNames[0]"},
 		{"po", "tls/uris/0", "b", "tls.uris[0]"}, {"po", "healthCheck/type", "UDP", "healthCheck.type"}, {"po", "healthCheck/path", "", "healthCheck.path"},
+		{"po", "healthCheck/path", "?/a", "healthCheck.path"}, {"po", "healthCheck/path", "/a?b c", "healthCheck.path"}, {"po", "healthCheck/path", "/a?b#c", "healthCheck.path"},
 		{"po", "healthCheck/type", "TCP", "healthCheck.path"}, {"po", "healthCheck/interval", "1ms", "healthCheck.interval"},
 		{"po", "healthCheck/timeout", "1h", "healthCheck.timeout"}, {"po", "healthCheck/healthyThreshold", 101, "healthCheck.healthyThreshold"},
 		{"po", "healthCheck/unhealthyThreshold", -1, "healthCheck.unhealthyThreshold"}, {"po", "members/0/address", "localhost", "members[0].address"},

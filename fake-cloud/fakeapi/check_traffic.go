@@ -1,6 +1,7 @@
 package fakeapi
 
 import (
+	"math"
 	"regexp"
 	"slices"
 	"strconv"
@@ -12,15 +13,15 @@ import (
 
 const (
 	maxMirrors     = 16
-	maxDenominator = 1_000_000
-	maxCodes       = 64
+	maxDenominator = math.MaxInt32
+	maxCodes       = 200 // all from 400 to 599
 	maxAttempts    = 100
 	maxBackoff     = 5 * time.Minute
 	maxSessionName = 128
 	maxBudget      = time.Minute
 	maxOrigins     = 64
 	maxOrigin      = 320
-	maxAge         = 30 * 24 * time.Hour
+	maxAge         = math.MaxInt32 * time.Second
 )
 
 func (c *checker) mirror(field string, m world.Mirror) {
@@ -110,7 +111,7 @@ func (c *checker) tokens(field string, names []string) {
 }
 
 // originHost is a DNS name, an address, or either with * for anything to the left of what follows.
-var originHost = regexp.MustCompile(`^(\*|\*?[a-zA-Z0-9]([a-zA-Z0-9.-]*[a-zA-Z0-9])?|\*\.[a-zA-Z0-9]([a-zA-Z0-9.-]*[a-zA-Z0-9])?|\[[0-9a-fA-F:.]+\])$`)
+var originHost = regexp.MustCompile(`^(\*|(\*\.?)?[a-zA-Z0-9-]([a-zA-Z0-9.-]*[a-zA-Z0-9-])?|\[[0-9a-fA-F:.]+\])$`)
 
 func (c *checker) origin(field, origin string) {
 	if origin == "*" {

@@ -11,14 +11,18 @@ func TestEveryFieldOfTrafficIsChecked(t *testing.T) {
 	chain, key := certificatePEM(t)
 	ce := c.must(201, "POST", "/v1/certificates", obj{"name": "shown", "chainPEM": chain, "keyPEM": key})
 	many := strings.Split(strings.Repeat("X-A ", 65), " ")[:65]
+	codes := []int{500, 503}
+	for code := 504; code < 600; code++ {
+		codes = append(codes, code)
+	}
 	bases := map[string]sound{
 		"ls": {"/v1/loadbalancers/" + lb + "/listeners", obj{"name": "n", "port": 443, "protocol": "HTTPS", "clients": obj{"caPEM": chain, "insecureFallback": true}}},
 		"ru": {"/v1/listeners/" + ls + "/rules", obj{"name": "n", "server": "all", "matches": []obj{{"rank": "1"}},
-			"cors": obj{"allowOrigins": []string{"https://*.a.test:8443", "*", "http://[::1]:80", "https://*"}, "allowMethods": []string{"PUT", "*"}, "allowHeaders": []string{"X-A"},
-				"exposeHeaders": []string{"X-B"}, "allowCredentials": true, "maxAge": "1h"},
+			"cors": obj{"allowOrigins": []string{"https://*.a.test:8443", "*", "http://[::1]:80", "https://*", "https://-a-.test"}, "allowMethods": []string{"PUT", "*"}, "allowHeaders": []string{"X-A"},
+				"exposeHeaders": []string{"X-B"}, "allowCredentials": true, "maxAge": "8760h"},
 			"action": obj{"forward": obj{"backends": []obj{{"weight": 1, "pool": po}},
-				"mirrors": []obj{{"pool": po, "numerator": 1, "denominator": 3}},
-				"retry":   obj{"codes": []int{500, 503}, "attempts": 2, "backoff": "100ms"},
+				"mirrors": []obj{{"pool": po, "numerator": 1, "denominator": 1_000_003}},
+				"retry":   obj{"codes": codes, "attempts": 2, "backoff": "100ms"},
 				"session": obj{"type": "Cookie", "name": "s", "lifetime": "1h", "permanent": true, "path": "/a"}}}}},
 		"po": {"/v1/pools", obj{"name": "n", "protocol": "HTTP1",
 			"tls":         obj{"serverName": "a.test", "system": true, "certificate": ce.str("id")},
@@ -35,7 +39,7 @@ func TestEveryFieldOfTrafficIsChecked(t *testing.T) {
 		{"ru", "cors/allowHeaders/0", "X A", "cors.allowHeaders[0]"}, {"ru", "cors/exposeHeaders", many, "cors.exposeHeaders"},
 		{"ru", "cors/maxAge", "1500ms", "cors.maxAge"}, {"ru", "cors/maxAge", "-1s", "cors.maxAge"},
 		{"ru", forward + "mirrors/0/pool", "", "action.forward.mirrors[0].pool"}, {"ru", forward + "mirrors/0/denominator", 0, "action.forward.mirrors[0]"},
-		{"ru", forward + "mirrors/0/numerator", 4, "action.forward.mirrors[0]"}, {"ru", forward + "retry/attempts", 101, "action.forward.retry.attempts"},
+		{"ru", forward + "mirrors/0/numerator", 1_000_004, "action.forward.mirrors[0]"}, {"ru", forward + "retry/attempts", 101, "action.forward.retry.attempts"},
 		{"ru", forward + "retry/codes/0", 200, "action.forward.retry.codes[0]"}, {"ru", forward + "retry/codes/0", 503, "action.forward.retry.codes"},
 		{"ru", forward + "retry/backoff", "1h", "action.forward.retry.backoff"}, {"ru", forward + "session/type", "IP", "action.forward.session.type"},
 		{"ru", forward + "session/name", "a=b", "action.forward.session.name"}, {"ru", forward + "session/lifetime", "-", "action.forward.session.lifetime"},
