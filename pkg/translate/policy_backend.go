@@ -18,8 +18,9 @@ type backendPolicy struct {
 	limits    ir.Limits
 }
 
-// healthPath is what an endpoint can be asked for: no character in it could end the request line.
-var healthPath = regexp.MustCompile(`^/[!-~]*$`)
+// healthPath is what an endpoint can be asked for, with a query or without: no character in it could end the request line, or begin what
+// is not sent (#).
+var healthPath = regexp.MustCompile(`^/[!"$-~]*$`)
 
 const maxHealthPath = 1024
 
@@ -86,7 +87,7 @@ func readHealthCheck(spec *v1alpha1.BackendHealthCheck, where string, f *finding
 	case v1alpha1.BackendHealthCheckHTTP:
 		out.Kind, out.Path = ir.HealthHTTP, cmp.Or(value(spec.Path), "/")
 		if !healthPath.MatchString(out.Path) || len(out.Path) > maxHealthPath {
-			invalid(".path", fmt.Sprintf("%.64s", out.Path), "a path that begins with a slash, without spaces")
+			invalid(".path", fmt.Sprintf("%.64s", out.Path), "a path that begins with a slash, without spaces and #")
 		}
 		return out
 	case v1alpha1.BackendHealthCheckTCP:

@@ -39,6 +39,7 @@ func TestProbesOfAPod(t *testing.T) {
 		{"a command", "[{readinessProbe: {exec: {command: [ready]}}}]", nil},
 		{"gRPC", "[{readinessProbe: {grpc: {port: 8080}}}]", nil},
 		{"a path that cannot be asked for", `[{readinessProbe: {httpGet: {port: 8080, path: "/a b"}}}]`, nil},
+		{"a fragment", `[{readinessProbe: {httpGet: {port: 8080, path: "/a#b"}}}]`, nil},
 	} {
 		pod := &corev1.Pod{}
 		if err := yaml.UnmarshalStrict([]byte(tc.containers), &pod.Spec.Containers); err != nil {

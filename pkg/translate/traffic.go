@@ -1,11 +1,13 @@
 package translate
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -97,6 +99,15 @@ func (t *translation) mirrors(self Object, rl *rule, filters []mirrorFilter, how
 // corsOrigin is an origin as the CRD takes it.
 var corsOrigin = regexp.MustCompile(`^(\*|https?://((\*\.)?([a-zA-Z0-9-]+\.)*[a-zA-Z0-9-]+|\*)(:[0-9]{1,5})?)$`)
 
+func isOrigin(s string) bool {
+	found := corsOrigin.FindStringSubmatch(s)
+	if found == nil || len(s) > 253 {
+		return false
+	}
+	port, err := strconv.Atoi(cmp.Or(strings.TrimPrefix(found[len(found)-1], ":"), "1"))
+	return err == nil && port >= 1 && port <= 65535
+}
+
 // The default of cors.maxAge, which the CRD fills in.
 const defaultMaxAge = 5 * time.Second
 
@@ -109,7 +120,7 @@ func (r *filterReader) cors(filter *gwv1.HTTPCORSFilter, where string) {
 	r.use(ir.FeatureCORS, where)
 	out := &ir.CORS{AllowCredentials: value(filter.AllowCredentials), MaxAge: defaultMaxAge}
 	for i, origin := range filter.AllowOrigins {
-		if !corsOrigin.MatchString(string(origin)) || len(origin) > 253 {
+		if !isOrigin(string(origin)) {
 			r.fault(Problem{Code: CodeValueInvalid, Where: fmt.Sprintf("%s.allowOrigins[%d]", where, i), Value: fmt.Sprintf("%.64s", origin),
 				Detail: "*, or an origin such as https://example.com or https://*.example.com:8443"})
 			continue
@@ -183,6 +194,13 @@ const (
 	minSessionLifetime = time.Second
 )
 
+// takenHeaders are those that frame a message, route it, or say who its client is: clouds do not let sessions have them.
+var takenHeaders = []string{
+	"connection", "content-length", "cookie", "date", "expect", "host", "http2-settings", "keep-alive", "proxy-authenticate", "proxy-authorization",
+	"proxy-connection", "set-cookie", "te", "trailer", "transfer-encoding", "upgrade",
+	"x-forwarded-client-cert", "x-forwarded-for", "x-forwarded-host", "x-forwarded-port", "x-forwarded-proto",
+}
+
 // sessionPlace names a rule, or a port of a Service, for a session that has no name: two of one host must not take each other's.
 func sessionPlace(object Object, part string) string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s/%s/%s/%s", object.Kind, object.Namespace, object.Name, part))
@@ -219,6 +237,9 @@ func readSession(spec *gwv1.SessionPersistence, place, where string, f *findings
 	if !isToken(out.Name) || len(out.Name) > maxSessionName {
 		invalid(".sessionName", fmt.Sprintf("%.64q", out.Name), fmt.Sprintf("a name of at most %d letters, digits, - and _", maxSessionName))
 	}
+	if out.Kind == ir.SessionHeader && slices.Contains(takenHeaders, strings.ToLower(out.Name)) {
+		invalid(".sessionName", out.Name, "a header that has no other meaning")
+	}
 	if spec.AbsoluteTimeout != nil {
 		out.Lifetime = readDuration(*spec.AbsoluteTimeout, where+".absoluteTimeout", f)
 		if out.Lifetime > 0 && out.Lifetime < minSessionLifetime {
@@ -242,15 +263,15 @@ func readSession(spec *gwv1.SessionPersistence, place, where string, f *findings
 	return out
 }
 
-// setCookiePath lets the client send a cookie where its rule is reached by a single path. A name that rules share for different paths
-// is then a cookie for each.
+// setCookiePath lets the client send a cookie where its rule is reached by a single path that a cookie can name. A name that rules share
+// for different paths is then a cookie for each.
 func setCookiePath(s *ir.Session, matches []match) {
 	if s == nil || s.Kind != ir.SessionCookie {
 		return
 	}
 	for i, m := range matches {
 		path := m.ir.Path
-		if path.Kind != ir.PathExact && path.Kind != ir.PathPrefix || strings.ContainsAny(path.Value, ";,") || i > 0 && path != matches[0].ir.Path {
+		if path.Kind != ir.PathExact && path.Kind != ir.PathPrefix || strings.ContainsFunc(path.Value, notInCookie) || i > 0 && path != matches[0].ir.Path {
 			s.Path = ""
 			return
 		}
@@ -260,3 +281,5 @@ func setCookiePath(s *ir.Session, matches []match) {
 		s.Path = ""
 	}
 }
+
+func notInCookie(r rune) bool { return r <= ' ' || r > '~' || r == ';' || r == ',' }
