@@ -60,11 +60,11 @@ var exchanges2 = sync.Pool{New: func() any { return new(exchange) }}
 
 // serveStream answers one request.
 func (l *listener) serveStream(s *session, rw http.ResponseWriter, r *http.Request) {
-	if l.draining.Load() {
-		rw.Header().Set("Connection", "close") // The library turns it into GOAWAY.
-	}
 	x, _ := exchanges2.Get().(*exchange)
 	x.engine, x.client, x.version, x.ctx = l.engine, &s.client, l.version.Load(), r.Context()
+	if l.draining.Load() || x.unproven() {
+		rw.Header().Set("Connection", "close") // The library turns it into GOAWAY.
+	}
 	st := newStream(x, rw, r)
 	x.w = st
 	reason, ok := fillRequest(&x.req, r)

@@ -31,6 +31,10 @@ func (x *exchange) settle() {
 
 // act finds the rule and follows it.
 func (x *exchange) act() {
+	if x.unproven() {
+		x.answer(http.StatusMisdirectedRequest, "the connection was made before clients had to show a certificate")
+		return
+	}
 	server := x.version.site.server(x.req.Hostname)
 	if server == nil {
 		x.answer(http.StatusNotFound, "no server for the host")

@@ -82,6 +82,10 @@ func (c *ClientValidation) proven(state *tls.ConnectionState) *x509.Certificate 
 	return leaf
 }
 
+// unproven reports whether the request came on a connection that was made before clients had to prove themselves here: it is worth nothing
+// any more. Whoever has proven itself by the CAs of then may go on.
+func (x *exchange) unproven() bool { return x.version.site.proof && x.client.certificate == "" }
+
 // maxClientCert bounds what is said of a client's certificate: with more names the rest are left out.
 const maxClientCert = 4 << 10
 

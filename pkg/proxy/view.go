@@ -23,6 +23,7 @@ type listenerView struct {
 	wildcard map[string]*Server // by what follows "*."
 	any      *Server
 	tls      *termination
+	proof    bool // clients without a valid certificate are not served
 }
 
 // newListenerView makes cfg ready. An error does not stop it from serving what it can.
@@ -50,6 +51,7 @@ func newListenerView(name string, cfg *Listener) (*listenerView, error) {
 	}
 	var bad []error
 	v.tls, bad = newTermination(cfg)
+	v.proof = cfg.Protocol == HTTPS && cfg.Clients != nil && !cfg.Clients.InsecureFallback
 	errs = append(errs, bad...)
 	v.err = errors.Join(errs...)
 	return v, v.err
