@@ -78,4 +78,7 @@ func TestPolicies(t *testing.T) {
 		return w.Get(t.Context(), keyOf(ours), ours) == nil && w.Get(t.Context(), keyOf(traffic), traffic) == nil &&
 			len(ours.Status.Ancestors)+len(traffic.Status.Ancestors) == 0
 	})
+	if d := denied(w.since(0)); len(d) > 0 {
+		t.Errorf("denied: %v", d)
+	}
 }
