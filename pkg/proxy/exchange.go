@@ -36,6 +36,7 @@ type exchange struct {
 	replay   *replay       // of the request's body; nil where that is not kept
 	lease    lease         // of the pool's stake in the endpoint
 	crowd    *member       // where there was no room; valid after tryBusy
+	called   *member       // where there may be room after a wait; nil again once it was looked at
 	patience int64         // precise time until when the request waits for room; 0 before it first does
 	resp     h1.Response   // from the endpoint or the proxy itself
 	respBody body          // of resp; valid until up.done

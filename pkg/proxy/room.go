@@ -133,9 +133,14 @@ func (x *exchange) queue() outcome {
 		d = min(d, tick)
 	}
 	place := m.line.join()
-	defer m.line.leave(place)
-	if m.roomy() || x.wait(d, place) {
+	ok := m.roomy() || x.wait(d, place)
+	heard := m.line.leave(place)
+	if ok {
+		x.called = m
 		return tryOK
+	}
+	if heard {
+		m.line.next() // It cannot go.
 	}
 	return tryClient
 }
@@ -165,8 +170,8 @@ func (l *line) join() chan struct{} {
 	return place
 }
 
-// leave is to be called once for each join.
-func (l *line) leave(place chan struct{}) {
+// leave is to be called once for each join. It reports whether the place was called and whoever had it has heard it.
+func (l *line) leave(place chan struct{}) bool {
 	l.mu.Lock()
 	i := slices.Index(l.places, place)
 	if i >= 0 {
@@ -175,12 +180,14 @@ func (l *line) leave(place chan struct{}) {
 	}
 	l.mu.Unlock()
 	if i >= 0 {
-		return
+		return false
 	}
 	select {
 	case <-place:
 		l.next() // It was called and did not hear it.
+		return false
 	default:
+		return true
 	}
 }
 

@@ -148,10 +148,16 @@ func (x *exchange) find(f *forwardState, s *sticky, t *token) (*backendState, *m
 	return backend, found
 }
 
-// pick chooses the endpoint for the next try: first that of the client's session.
+// pick chooses the endpoint for the next try: first that of the client's session, then the one at which the request has waited for room.
+// Nobody else in that line is called for the room, so that it must not go to another without need.
 func (x *exchange) pick(p *pool) *member {
+	called := x.called
+	x.called = nil
 	if m := x.held; m != nil && m.serving() && !x.tried.has(m.endpoint) {
 		return m
+	}
+	if called != nil && called.serving() && !called.full() && !x.tried.has(called.endpoint) {
+		return called
 	}
 	return p.pick(&x.tried)
 }
