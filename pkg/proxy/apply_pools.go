@@ -1,6 +1,9 @@
 package proxy
 
-import "cmp"
+import (
+	"cmp"
+	"sync/atomic"
+)
 
 // applyPools returns the pools for want: those of before where the Pool is the same, new ones where not. It changes no map that a
 // version holds. Where changed, callers drop the old ones after.
@@ -36,6 +39,11 @@ func (e *Engine) samePools(want map[string]*Pool) bool {
 func (e *Engine) newPool(name string, cfg *Pool) *pool {
 	p := &pool{name: name, cfg: cfg, epoch: &e.epoch, sticky: newSticky(cfg.Session, e.options.Logf, "pool", name)}
 	p.budget = e.budgetFor(name, cfg.Budget)
+	if before := e.pools[name]; before != nil {
+		p.mirrors = before.mirrors
+	} else {
+		p.mirrors = new(atomic.Int64)
+	}
 	fingerprint := cfg.TLS.fingerprint()
 	for _, want := range cfg.Endpoints {
 		key := endpointKey{address: want.Address, protocol: cfg.Protocol, tls: fingerprint}

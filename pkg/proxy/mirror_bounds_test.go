@@ -232,3 +232,23 @@ func TestMirrorThatHangsUp(t *testing.T) {
 		t.Errorf("want %s and the body, got %q, %d bytes, %v", want, statusLine(string(got)), len(got), err)
 	}
 }
+
+// The places of a pool are those of its name: were they each version's own, a Service whose endpoints change often would have no bound.
+func TestMirrorPlacesOutliveAChange(t *testing.T) {
+	h, waiting, _ := heldBackend(t)
+	mirror := poolOf(backend(t, h))
+	pools := map[string]*Pool{"p": poolOf(backend(t, echo)), "m": mirror}
+	e := newEngine(t, Options{MaxMirrors: 1, MirrorTimeout: -1})
+	address := apply(t, e, site(t, map[string]Action{"/": mirroring("p", "m")}, pools))
+	ask := func() {
+		if got := do(t, client1(t, nil, ""), request(t, "GET", "http://"+address, "")); got.Status != 200 {
+			t.Fatalf("got %d", got.Status)
+		}
+	}
+	ask()
+	eventually(t, "the mirror has the request", func() bool { return waiting.Load() == 1 })
+	changed := *mirror
+	apply(t, e, site(t, map[string]Action{"/": mirroring("p", "m")}, map[string]*Pool{"p": pools["p"], "m": &changed}))
+	ask()
+	mirrorCounts(t, e, 0, 1)
+}

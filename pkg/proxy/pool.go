@@ -16,8 +16,8 @@ type pool struct {
 	budget  *budget       // nil: every Retry may be followed
 	paused  atomic.Uint64 // retries that waited
 	choice  atomic.Pointer[choice]
-	mirrors atomic.Int64 // mirrored requests that have a place
-	sticky  *sticky      // nil without sessions
+	mirrors *atomic.Int64 // mirrored requests that have a place; of the pool's name, and outlives a change of the pool
+	sticky  *sticky       // nil without sessions
 	indexed sync.Once
 	index   directory // valid after indexed
 }
