@@ -28,6 +28,12 @@ func TestControlPlane(t *testing.T) {
 	if err := syscall.Kill(c.status().Process.PID, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
+	eventually(t, "the end of the cluster", func() error { // a process that has others below it ends after them
+		if phase := c.status().Phase; phase != "Dead" {
+			return fmt.Errorf("it is %s", phase)
+		}
+		return nil
+	})
 	wantContains(t, "up", c.must("up", "--control-plane"), "removing what is left")
 	if strings.Contains(c.exec("kubectl", "get", "namespaces", "-o", "name"), "there") {
 		t.Error("the control plane that came up anew has old state")

@@ -16,6 +16,7 @@ type Process struct {
 	PID   int    `json:"pid"`
 	Start string `json:"start"` // in clock ticks since the boot
 	Boot  string `json:"boot"`
+	Space string `json:"space"` // the pid namespace in which it has this id
 }
 
 // Identify returns the identity of the process that has this id now.
@@ -28,7 +29,11 @@ func Identify(pid int) (Process, error) {
 	if err != nil {
 		return Process{}, err
 	}
-	return Process{PID: pid, Start: start, Boot: strings.TrimSpace(string(boot))}, nil
+	space, err := PIDSpace()
+	if err != nil {
+		return Process{}, err
+	}
+	return Process{PID: pid, Start: start, Boot: strings.TrimSpace(string(boot)), Space: space}, nil
 }
 
 // Alive says whether the process still runs. One that has ended and that nobody has waited for does not.
@@ -134,6 +139,19 @@ func Locked(path string) (bool, error) {
 		return true, nil
 	}
 	return false, err
+}
+
+// lingering is how long the processes of a cluster may take to end after its first one. The kernel ends them at once.
+const lingering = 5 * time.Second
+
+// lockedStill is Locked, after a while if it takes one until nobody holds the lock.
+func lockedStill(path string, while time.Duration) (bool, error) {
+	for deadline := time.Now().Add(while); ; time.Sleep(10 * time.Millisecond) {
+		held, err := Locked(path)
+		if err != nil || !held || time.Now().After(deadline) {
+			return held, err
+		}
+	}
 }
 
 // Hold takes the lock on a file for whoever has the file open: the caller, and those that inherit it.

@@ -122,13 +122,21 @@ func Read(at layout.Cluster) (cluster Cluster, found bool, err error) {
 	if cluster.First.Alive() {
 		return cluster, true, nil
 	}
-	held, err := Locked(at.Held())
+	here, err := PIDSpace()
+	if err != nil {
+		return Cluster{}, true, err
+	}
+	var while time.Duration
+	if cluster.First.Space == here {
+		while = lingering // it has ended, and what it began is about to
+	}
+	held, err := lockedStill(at.Held(), while)
 	if err != nil {
 		return Cluster{}, true, err
 	}
 	if held {
 		cluster.First = Process{}
-		if here, err := PIDSpace(); err == nil && here == cluster.PIDSpace {
+		if here == cluster.PIDSpace {
 			cluster.Inside = true
 			cluster.First, err = Identify(1)
 			return cluster, true, err
