@@ -57,10 +57,10 @@ func (c *testCloud) Features() ir.Features {
 	return f
 }
 
-func (c *testCloud) Compile(want *ir.LoadBalancer) (graph.Graph, error) {
+func (c *testCloud) Compile(want *ir.LoadBalancer) (cloud.Compiled, error) {
 	g := graph.New()
 	if want == nil {
-		return g, nil
+		return cloud.Compiled{Graph: g}, nil
 	}
 	lb := graph.ID{Kind: "lb", Name: "main"}
 	g[lb] = graph.Node{ID: lb, Spec: spec{text: fmt.Sprint(want.Labels)}}
@@ -93,7 +93,7 @@ func (c *testCloud) Compile(want *ir.LoadBalancer) (graph.Graph, error) {
 			}
 		}
 	}
-	return g, nil
+	return cloud.Compiled{Graph: g}, nil
 }
 
 func (c *testCloud) Observe(_ context.Context, scope cloud.Scope) (map[ir.OwnerKey]graph.Graph, error) {

@@ -2,6 +2,7 @@ package reconciler
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -114,7 +115,7 @@ func (c *Controller) apply(ctx context.Context, x *executor, e *entry, wanted *i
 		p.asked, p.got, p.drift, p.settled = e.known, e.got, e.drift, e.settled
 		return p
 	}
-	want, err := x.provider.Compile(wanted)
+	compiled, err := x.provider.Compile(wanted)
 	if err != nil {
 		failed := asCloudError("compile", graph.ID{}, err)
 		if failed.Kind == cloud.Unknown {
@@ -125,7 +126,18 @@ func (c *Controller) apply(ctx context.Context, x *executor, e *entry, wanted *i
 		c.conclude(e, graph.Graph{}, &p)
 		return p
 	}
-	return c.converge(ctx, x, e, want)
+	p := c.converge(ctx, x, e, compiled.Graph)
+	p.refused = refusals(compiled.Refused)
+	return p
+}
+
+// refusals are the parts that a cloud cannot have, as failures that only an edit ends.
+func refusals(refused []cloud.Refusal) []status.Failure {
+	out := make([]status.Failure, 0, len(refused))
+	for _, r := range refused {
+		out = append(out, status.Failure{Source: r.Source, Err: &cloud.Error{Kind: r.Kind, Op: "compile", Err: errors.New(r.Text)}})
+	}
+	return out
 }
 
 // outcomeOf says what a pass came to in the terms of package status. What was not asked of the cloud is as the LoadBalancer remembers it.
@@ -136,6 +148,7 @@ func outcomeOf(p *pass, lb *v1alpha1.LoadBalancer) status.Outcome {
 	} else {
 		o.Addresses = slices.Clone(lb.Status.Addresses)
 	}
+	o.Failures = append(o.Failures, p.refused...)
 	for _, f := range p.failures {
 		failed := status.Failure{Err: f.err}
 		spec := f.step.Want.Spec

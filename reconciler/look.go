@@ -131,10 +131,11 @@ func (c *Controller) healthyTargets(ctx context.Context, x *executor, wanted *ir
 // healths asks the cloud for the health of the targets of pools. Of a cloud that cannot tell it is taken that what it has is healthy.
 func (c *Controller) healths(ctx context.Context, x *executor, wanted *ir.LoadBalancer, pools []ir.Pool) func(pool, address string) bool {
 	nothing := func(string, string) bool { return false }
-	want, err := x.provider.Compile(wanted)
+	compiled, err := x.provider.Compile(wanted)
 	if err != nil {
 		return nothing
 	}
+	want := compiled.Graph
 	e := c.ledger.find(x.provider.Name(), wanted.Owner.Key())
 	if e == nil {
 		return nothing // its pass is yet to come

@@ -13,6 +13,7 @@ import (
 	"github.com/cloudgate-dev/cloudgate/pkg/graph"
 	"github.com/cloudgate-dev/cloudgate/pkg/ir"
 	"github.com/cloudgate-dev/cloudgate/pkg/plan"
+	"github.com/cloudgate-dev/cloudgate/pkg/status"
 )
 
 // passes over one owner converge its cloud on a want.
@@ -42,11 +43,12 @@ type pass struct {
 	asked    bool // the ledger is known: got holds
 	got      graph.Graph
 	pending  []string
-	failures []failure // sorted by step
-	fresh    []failure // those of failures that were not there, or were others, before
-	drift    []string  // what the last audit found, while it is not forgotten
-	found    []string  // drift that this pass found and set out to repair
-	settled  string    // the digest, where applied
+	failures []failure        // sorted by step
+	refused  []status.Failure // of the compiler: for the statuses alone
+	fresh    []failure        // those of failures that were not there, or were others, before
+	drift    []string         // what the last audit found, while it is not forgotten
+	found    []string         // drift that this pass found and set out to repair
+	settled  string           // the digest, where applied
 	again    time.Duration
 	moment   bool   // the cloud works on it, and has for a moment only: there is nothing to report yet
 	outage   string // what there is to say of the outage that the pass met; "" when it met none
@@ -175,7 +177,7 @@ func (c *Controller) step(ctx context.Context, x *executor, e *entry, want graph
 	e.checked = false
 	e.mu.Unlock()
 
-	todo, err := plan.Diff(want, got)
+	todo, err := cloud.Diff(x.provider, want, got)
 	if err != nil {
 		p.failures = append(p.failures, failure{err: &cloud.Error{Kind: cloud.Invalid, Op: "plan", Err: err}})
 		c.note(e, nil, p)

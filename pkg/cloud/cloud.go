@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"time"
 
 	"github.com/cloudgate-dev/cloudgate/pkg/graph"
@@ -18,15 +19,64 @@ type Provider interface {
 	Name() string
 	// Features says what this cloud can express.
 	Features() ir.Features
-	// Compile lowers want into this cloud's resources. Pure: equal inputs give equal graphs. A nil want gives an empty graph.
-	Compile(want *ir.LoadBalancer) (graph.Graph, error)
+	// Compile lowers want into this cloud's resources. Pure: equal inputs give equal results. A nil want gives an empty graph. What the
+	// cloud cannot have is refused alone, in the result; an error is for what makes the whole impossible.
+	Compile(want *ir.LoadBalancer) (Compiled, error)
 	// Observe returns the resources that bear the mark of the owners in scope. It writes nothing. An owner without resources
-	// is absent from the result.
+	// is absent from the result. In an observation of a whole cluster a node may have a nil Spec: it is there, as External says, and
+	// its content was not read; then what is within such nodes may be absent, and only nodes that are within nothing are complete.
 	Observe(ctx context.Context, scope Scope) (map[ir.OwnerKey]graph.Graph, error)
 	// Apply performs one step and does not wait: unfinished work comes back as Node.Pending. Steps may be repeated: a
 	// second create adopts the first's resource by its mark, a second delete succeeds. A Delete returns a zero Node when the
 	// resource is gone, and a Node that is Pending while it is going. owner is the mark.
 	Apply(ctx context.Context, owner ir.Owner, step plan.Step) (graph.Node, error)
+}
+
+// Compiled is what a load balancer is in one cloud.
+type Compiled struct {
+	Graph graph.Graph
+	// Refused are the parts of the load balancer that the cloud cannot have: they are not in Graph, and all else is. In the order of the
+	// load balancer.
+	Refused []Refusal
+	// Differences are the parts that are in Graph and do not do exactly what they should. There are none unless
+	// ir.LoadBalancer.Approximate allows them. In the order of the load balancer.
+	Differences []Difference
+}
+
+// Refusal says why a part of a load balancer is left out.
+type Refusal struct {
+	Source ir.Source // the rule, the listener or the Service that it costs
+	Kind   Kind      // Unsupported, Invalid or Quota
+	Text   string    // one stable clause, with the numbers where a limit is the reason
+}
+
+// Difference says what a part of a load balancer does otherwise than it should.
+type Difference struct {
+	Source ir.Source
+	Text   string // one stable clause
+}
+
+// Placer is a Provider of a cloud where some values in a resource depend on what is there already: the numbers of rules that leave
+// room for others between them.
+type Placer interface {
+	// Place returns want with these values filled in, in the way that takes the fewest changes from got. It is pure, changes neither
+	// argument, and fills in the same where got is what came of an earlier placement of the same want. Graphs that are compared or
+	// digested to tell whether something has to be done at all are not placed.
+	Place(want, got graph.Graph) graph.Graph
+}
+
+// Diff is plan.Diff of what p wants to be there and what is, with want placed where p is a Placer.
+func Diff(p Provider, want, got graph.Graph) (plan.Plan, error) {
+	if placer, ok := p.(Placer); ok {
+		want = placer.Place(want, got)
+	}
+	return plan.Diff(want, got)
+}
+
+// Networker is a Provider that knows which addresses its load balancers reach.
+type Networker interface {
+	// Networks returns the prefixes, sorted. Where it is empty nothing is known.
+	Networks(ctx context.Context) ([]netip.Prefix, error)
 }
 
 // HealthReader is a Provider that can tell how the targets of an owner's pools are.

@@ -1,6 +1,7 @@
 package ir
 
 import (
+	"encoding/json"
 	"net/netip"
 	"time"
 )
@@ -15,6 +16,11 @@ type LoadBalancer struct {
 	Listeners    []Listener    // by port, then protocol
 	Pools        []Pool        // by name; rules point at them, so routes that share a backend share a pool
 	Certificates []Certificate // by name; servers point at them
+	// Approximate tells that the class opts in to what its cloud does otherwise than the specification says.
+	Approximate bool
+	// Settings are what the GatewayConfigs of the Gateway and its class say about its cloud alone, merged, as JSON in the shape of
+	// that cloud's section of a GatewayConfig. Empty where they say nothing. Only its provider reads them.
+	Settings json.RawMessage
 }
 
 // Owner is the mark on everything that is made for one Gateway: a tag, a label, or a name where a cloud has no tags. Two
@@ -284,6 +290,7 @@ type Pool struct {
 	Session   *Session     // of every Forward that has none of its own
 	Budget    *RetryBudget // nil: every Retry may be followed
 	Limits    Limits
+	Nodes     bool     // the targets are the cluster's nodes, at a Service's node port, not pods
 	Targets   []Target // by address, then port
 	Source    Source   // the Service
 }
@@ -327,6 +334,8 @@ type Target struct {
 	Port     uint16
 	Weight   uint32 // relative to the other targets; 0 is taken as 1
 	Draining bool   // finishes what it has and gets nothing new
+	// Node is the cloud's name of the node (spec.providerID) whose port it is, where a Pool's targets are nodes.
+	Node string
 }
 
 // BackendTLS is how the load balancer proves the identity of its targets (BackendTLSPolicy, GEP-1897).

@@ -7,12 +7,16 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/cloudgate-dev/cloudgate/pkg/cloud"
 	"github.com/cloudgate-dev/cloudgate/pkg/graph"
 	"github.com/cloudgate-dev/cloudgate/pkg/ir"
 )
 
 // Compile implements cloud.Provider.
-func (p *Provider) Compile(want *ir.LoadBalancer) (graph.Graph, error) { return Compile(want) }
+func (p *Provider) Compile(want *ir.LoadBalancer) (cloud.Compiled, error) {
+	g, err := Compile(want)
+	return cloud.Compiled{Graph: g}, err
+}
 
 // Compile lowers want into resources of the fake cloud. An error means that want is not a valid ir.LoadBalancer. A load balancer
 // without listeners is one all the same: its address must not be lost while a user mends the only listener.

@@ -17,10 +17,11 @@ import (
 
 func compile(t *testing.T, p cloud.Provider, want *ir.LoadBalancer) graph.Graph {
 	t.Helper()
-	g, err := p.Compile(want)
+	compiled, err := p.Compile(want)
 	if err != nil {
 		t.Fatalf("compile: %v", err)
 	}
+	g := compiled.Graph
 	if err := g.Check(); err != nil {
 		t.Fatalf("compile: %v", err)
 	}
@@ -110,7 +111,7 @@ func mustBe(ctx context.Context, t *testing.T, p cloud.Provider, owner ir.Owner,
 	if err := fresh.Observe(ctx); err != nil {
 		t.Fatalf("observe: %v", err)
 	}
-	left, err := plan.Diff(compile(t, p, want), fresh.Got)
+	left, err := cloud.Diff(p, compile(t, p, want), fresh.Got)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -221,7 +222,7 @@ func lifeWithFault(ctx context.Context, t *testing.T, account Account, life life
 			}
 		}
 		wanted := compile(t, s.Provider, want)
-		left, err := plan.Diff(wanted, fresh.Got)
+		left, err := cloud.Diff(s.Provider, wanted, fresh.Got)
 		if err != nil || !left.Empty() {
 			t.Fatalf("%s at call %d: still to do: %v, %v", effect, nth, left.Steps, err)
 		}

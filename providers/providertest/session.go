@@ -36,10 +36,11 @@ func NewSession(p cloud.Provider, owner ir.Owner) *Session {
 
 // Converge makes the cloud as want says; nil is nothing. Errors that pass are gathered; the error is what does not.
 func (s *Session) Converge(ctx context.Context, want *ir.LoadBalancer) error {
-	wanted, err := s.Provider.Compile(want)
+	compiled, err := s.Provider.Compile(want)
 	if err != nil {
 		return err
 	}
+	wanted := compiled.Graph
 	for range mostPasses {
 		done, err := s.Pass(ctx, wanted)
 		if done || ctx.Err() != nil {
@@ -58,12 +59,13 @@ func (s *Session) Converge(ctx context.Context, want *ir.LoadBalancer) error {
 
 // Plain is Converge that does not wait for what the cloud is still doing, and for nothing that goes wrong.
 func (s *Session) Plain(ctx context.Context, want *ir.LoadBalancer) error {
-	wanted, err := s.Provider.Compile(want)
+	compiled, err := s.Provider.Compile(want)
 	if err != nil {
 		return err
 	}
+	wanted := compiled.Graph
 	for range mostPasses {
-		p, err := plan.Diff(wanted, s.Got)
+		p, err := cloud.Diff(s.Provider, wanted, s.Got)
 		if err != nil || p.Empty() {
 			return err
 		}
@@ -101,7 +103,7 @@ func (s *Session) Pass(ctx context.Context, want graph.Graph) (done bool, err er
 			return false, err
 		}
 	}
-	p, err := plan.Diff(want, s.Got)
+	p, err := cloud.Diff(s.Provider, want, s.Got)
 	if err != nil {
 		return true, err
 	}

@@ -46,12 +46,12 @@ func (c *addressCloud) Features() ir.Features {
 	return ir.Features{ir.FeatureHTTP: {Grade: ir.Exact}, ir.FeatureUDP: {Grade: ir.Exact}}
 }
 
-func (c *addressCloud) Compile(want *ir.LoadBalancer) (graph.Graph, error) {
+func (c *addressCloud) Compile(want *ir.LoadBalancer) (cloud.Compiled, error) {
 	if want == nil {
-		return graph.New(), nil
+		return cloud.Compiled{}, nil
 	}
 	id := graph.ID{Kind: "lb", Name: "main"}
-	return graph.New(graph.Node{ID: id, Spec: addressSpec(fmt.Sprint(want.Labels))}), nil
+	return cloud.Compiled{Graph: graph.New(graph.Node{ID: id, Spec: addressSpec(fmt.Sprint(want.Labels))})}, nil
 }
 
 func (c *addressCloud) Observe(context.Context, cloud.Scope) (map[ir.OwnerKey]graph.Graph, error) {

@@ -19,7 +19,6 @@ import (
 	"github.com/cloudgate-dev/cloudgate/pkg/cloud"
 	"github.com/cloudgate-dev/cloudgate/pkg/graph"
 	"github.com/cloudgate-dev/cloudgate/pkg/ir"
-	"github.com/cloudgate-dev/cloudgate/pkg/plan"
 	"github.com/cloudgate-dev/cloudgate/pkg/translate"
 	"github.com/cloudgate-dev/cloudgate/providers/fake"
 	"github.com/cloudgate-dev/cloudgate/reconciler"
@@ -215,7 +214,7 @@ func settled(t *testing.T, store *memory.Store, provider *fake.Provider, account
 	if err != nil {
 		return err
 	}
-	p, err := plan.Diff(want, got[ir.OwnerKey{Cluster: clusterID, UID: string(gw.UID)}])
+	p, err := cloud.Diff(provider, want, got[ir.OwnerKey{Cluster: clusterID, UID: string(gw.UID)}])
 	switch {
 	case err != nil:
 		return err
@@ -248,5 +247,6 @@ func wanted(ctx context.Context, store *memory.Store, provider cloud.Provider) (
 		return nil, fmt.Errorf("%d Gateways", len(snapshots))
 	}
 	lb, _ := translate.Translate(snapshots[0])
-	return provider.Compile(lb)
+	compiled, err := provider.Compile(lb)
+	return compiled.Graph, err
 }

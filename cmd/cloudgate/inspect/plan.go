@@ -84,11 +84,13 @@ func planOne(ctx context.Context, s *translate.Snapshot, provider cloud.Provider
 		if out.Frozen = report.Frozen(); out.Frozen {
 			return out, nil
 		}
-		if want, err = provider.Compile(wanted); err != nil {
+		compiled, err := provider.Compile(wanted)
+		if err != nil {
 			return out, err
 		}
+		want = compiled.Graph
 	}
-	out.Plan, err = plan.Diff(want, there)
+	out.Plan, err = cloud.Diff(provider, want, there)
 	return out, err
 }
 
