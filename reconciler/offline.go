@@ -9,6 +9,7 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	toolscache "k8s.io/client-go/tools/cache"
@@ -210,18 +211,19 @@ func needNodes(objects []client.Object) bool {
 // readReferred gets the Secrets and ConfigMaps that objects name.
 func readReferred(ctx context.Context, r client.Reader, objects []client.Object) (found []client.Object, denied []string, err error) {
 	asked := make(map[string]bool)
-	get := func(kind string, name types.NamespacedName, into client.Object) error {
+	get := func(kind string, name types.NamespacedName, into client.Object, list client.ObjectList) error {
 		id := kind + " " + name.String()
 		if asked[id] {
 			return nil
 		}
 		asked[id] = true
-		switch err := r.Get(ctx, name, into); {
-		case err == nil:
-			found = append(found, into)
+		o, err := readNamed(ctx, r, name, into, list)
+		switch {
+		case o != nil:
+			found = append(found, o)
 		case apierrors.IsForbidden(err):
 			denied = append(denied, id+" may not be read, and is taken as missing")
-		case !apierrors.IsNotFound(err):
+		case err != nil:
 			return fmt.Errorf("read %s: %w", id, err)
 		}
 		return nil
@@ -229,17 +231,37 @@ func readReferred(ctx context.Context, r client.Reader, objects []client.Object)
 	for _, o := range objects {
 		secrets, configMaps := referred(o)
 		for _, name := range secrets {
-			if err := get("Secret", name, &corev1.Secret{}); err != nil {
+			if err := get("Secret", name, &corev1.Secret{}, &corev1.SecretList{}); err != nil {
 				return nil, nil, err
 			}
 		}
 		for _, name := range configMaps {
-			if err := get("ConfigMap", name, &corev1.ConfigMap{}); err != nil {
+			if err := get("ConfigMap", name, &corev1.ConfigMap{}, &corev1.ConfigMapList{}); err != nil {
 				return nil, nil, err
 			}
 		}
 	}
 	return found, denied, nil
+}
+
+// readNamed reads one object, and returns nil where it is not there. It is listed by its name, because the controller's account, with
+// which people and helm test run this, may list and watch such objects and not get them. Who may not list may still get it, into into.
+func readNamed(ctx context.Context, r client.Reader, name types.NamespacedName, into client.Object, list client.ObjectList) (client.Object, error) {
+	switch err := r.List(ctx, list, client.InNamespace(name.Namespace), client.MatchingFields{metav1.ObjectNameField: name.Name}); {
+	case apierrors.IsForbidden(err):
+		if err := r.Get(ctx, name, into); err != nil {
+			return nil, client.IgnoreNotFound(err)
+		}
+		return into, nil
+	case err != nil:
+		return nil, err
+	}
+	var found client.Object
+	err := meta.EachListItem(list, func(o runtime.Object) error {
+		found = o.(client.Object)
+		return nil
+	})
+	return found, err
 }
 
 // referred returns the Secrets and ConfigMaps that an object names.

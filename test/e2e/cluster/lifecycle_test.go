@@ -42,6 +42,9 @@ func (w *world) For(t *testing.T) *world {
 // upgradeAndRollback changes values of a release that serves. With KUBE_FEATURE_WatchListClient=false the controller lists what it watches, as
 // it has to where an API server does not stream lists yet, so that this shows too that it may.
 func (w *world) upgradeAndRollback(v *traffic.Visitor) {
+	for _, release := range []string{"fake-cloud", "cloudgate"} {
+		w.helm("test", release, "--timeout", "100s")
+	}
 	asking := v.Ask(urlOfApp, 4, 50)
 	asking.More(100)
 	began := time.Now()
