@@ -77,18 +77,17 @@ func (p *Plane) applyPools(b *balancer) {
 func (p *Plane) applyOnce(b *balancer) (again bool) {
 	cfg := &proxy.Config{Listeners: map[string]*proxy.Listener{}, Pools: b.pools, SessionKey: []byte(b.SessionKey)}
 	binds := map[string]*bind{}
-	sites := map[string]*site{}
 	for _, s := range b.sites {
 		if s.listener == nil {
 			continue
 		}
 		for _, bind := range s.binds {
 			if bind.proxy == nil {
-				bind.proxy = &proxy.Listener{Protocol: compileProtocol(s.listener.Protocol), Address: bind.at, Servers: s.servers, Clients: s.clients}
+				bind.proxy = &proxy.Listener{Protocol: compileProtocol(s.listener.Protocol), Address: bind.At, Servers: s.servers, Clients: s.clients}
 			}
-			bind.failure = ""
-			cfg.Listeners[bind.name] = bind.proxy
-			binds[bind.name], sites[bind.name] = bind, s
+			bind.Failure = ""
+			cfg.Listeners[bind.Name] = bind.proxy
+			binds[bind.Name] = bind
 		}
 	}
 	err := b.engine.Apply(cfg)
@@ -98,8 +97,9 @@ func (p *Plane) applyOnce(b *balancer) (again bool) {
 		case bind == nil:
 		case e.Bound:
 			p.cfg.Log.Warn("listener does not serve all that it should", "listener", e.Listener, "error", e.Err)
-		case p.failed(bind, before(sites[e.Listener].listener, bind.want.Addr()), e.Err):
-			again = true
+		default:
+			again = p.ports.Failed(&bind.Bind, e.Err) || again
+			bind.proxy = nil // it moved, or is tried again
 		}
 	}
 	return again
@@ -130,17 +130,12 @@ func (p *Plane) report(b *balancer, s *site) {
 	var failures []string
 	for _, ip := range b.IPs {
 		bind := s.binds[ip]
-		if bind.failure != "" {
-			failures = append(failures, bind.failure)
+		if bind.Failure != "" {
+			failures = append(failures, bind.Failure)
 			continue
 		}
-		bind.logged = ""
-		endpoints = append(endpoints, world.Endpoint{IP: ip, Bound: bind.at})
-		if bind.at != bind.want && !bind.moved {
-			p.cfg.Log.Info("listener answers on another port: its own cannot be bound", "loadBalancer", b.Name, "listener", s.listener.Name,
-				"wanted", bind.want.String(), "endpoint", bind.at.String())
-		}
-		bind.moved = bind.at != bind.want
+		endpoints = append(endpoints, world.Endpoint{IP: ip, Bound: bind.At})
+		p.ports.Bound(&bind.Bind, "loadBalancer", b.Name, "listener", s.listener.Name)
 	}
 	failure := strings.Join(failures, "; ")
 	if failure != "" {

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/cloudgate-dev/cloudgate/fake-cloud/dataplane/ports"
 	"github.com/cloudgate-dev/cloudgate/fake-cloud/world"
 	"github.com/cloudgate-dev/cloudgate/pkg/proxy"
 )
@@ -16,23 +17,21 @@ import (
 // Config is what a Plane is made of.
 type Config struct {
 	World *world.World // opened with Reported
-	// Shared says that the load balancers share an address, so that one's port is another's obstacle.
-	Shared bool
+	Ports *ports.Table // of all load balancers of the process, also of other clouds
 	// Addresses are where the load balancers' addresses come from; nil when the machine has them all. The world is opened with
 	// Claimed then.
-	Addresses  Addresses
-	PortOffset int           // added to ports under 1024 that may not be bound
-	Proxy      proxy.Options // for every engine; Name is set for each
-	Grace      time.Duration // how long requests may go on when a load balancer is deleted or the Plane stops
-	Log        *slog.Logger
+	Addresses Addresses
+	Proxy     proxy.Options // for every engine; Name is set for each
+	Grace     time.Duration // how long requests may go on when a load balancer is deleted or the Plane stops
+	Log       *slog.Logger
 }
 
 // Plane carries the traffic of all load balancers of a world.
 type Plane struct {
-	cfg    Config
-	world  *world.World
-	shared bool
-	watch  *world.Watch
+	cfg   Config
+	world *world.World
+	ports *ports.Table
+	watch *world.Watch
 
 	mu        sync.Mutex // all below belongs to sync; others take it to read
 	balancers map[string]*balancer
@@ -41,7 +40,6 @@ type Plane struct {
 	pools     map[string]served             // by pool
 	certs     map[string]*proxy.Certificate // by certificate
 	users     map[string]map[*balancer]int  // by pool: how many rules of a load balancer name it
-	claims    map[claimKey]*bind
 	dirty     map[*balancer]struct{}
 	gone      proxy.Stats    // of engines that were closed
 	closing   sync.WaitGroup // engines of deleted load balancers
@@ -78,9 +76,9 @@ const retryInterval = time.Second
 // New returns a plane that serves nothing until it is Run.
 func New(cfg Config) *Plane {
 	return &Plane{
-		cfg: cfg, world: cfg.World, shared: cfg.Shared, watch: cfg.World.Watch(),
+		cfg: cfg, world: cfg.World, ports: cfg.Ports, watch: cfg.World.Watch(),
 		balancers: map[string]*balancer{}, sites: map[string]*site{}, homes: map[string]*site{}, pools: map[string]served{},
-		certs: map[string]*proxy.Certificate{}, users: map[string]map[*balancer]int{}, claims: map[claimKey]*bind{},
+		certs: map[string]*proxy.Certificate{}, users: map[string]map[*balancer]int{},
 		dirty: map[*balancer]struct{}{}, stopping: make(chan struct{}),
 	}
 }

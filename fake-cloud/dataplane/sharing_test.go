@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/cloudgate-dev/cloudgate/fake-cloud/dataplane/ports"
 	"github.com/cloudgate-dev/cloudgate/fake-cloud/world"
 	"github.com/cloudgate-dev/cloudgate/pkg/proxy"
 )
@@ -34,7 +35,7 @@ func newStand(t *testing.T, net byte) *stand {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := New(Config{World: w, PortOffset: 8000, Grace: time.Second, Log: log})
+	p := New(Config{World: w, Ports: ports.New(ports.Config{Offset: 8000, Log: log}), Grace: time.Second, Log: log})
 	t.Cleanup(func() {
 		p.close()
 		if err := w.Close(); err != nil {
@@ -196,7 +197,7 @@ func TestNothingIsLeftOver(t *testing.T) {
 		p := s.plane
 		left := map[string]int{
 			"balancers": len(p.balancers), "sites": len(p.sites), "homes": len(p.homes), "pools": len(p.pools), "certs": len(p.certs),
-			"users": len(p.users), "claims": len(p.claims), "dirty": len(p.dirty),
+			"users": len(p.users), "claims": p.ports.Claims(), "dirty": len(p.dirty),
 		}
 		for what, n := range left {
 			if n != 0 {

@@ -80,7 +80,7 @@ func (p *Plane) removeSite(s *site) {
 		delete(p.homes, rule)
 	}
 	for _, bind := range s.binds {
-		p.unclaim(bind)
+		p.ports.Release(&bind.Bind)
 	}
 	delete(p.sites, s.id)
 	delete(b.sites, s.id)

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cloudgate-dev/cloudgate/fake-cloud/dataplane"
+	"github.com/cloudgate-dev/cloudgate/fake-cloud/dataplane/ports"
 	"github.com/cloudgate-dev/cloudgate/fake-cloud/dns"
 	"github.com/cloudgate-dev/cloudgate/fake-cloud/fakeapi"
 	"github.com/cloudgate-dev/cloudgate/fake-cloud/journal"
@@ -32,6 +33,7 @@ const maxConnections = 1000
 type Server struct {
 	cfg      Config
 	world    *world.World
+	ports    *ports.Table
 	plane    *dataplane.Plane
 	dns      *dns.Server // nil when it is off
 	link     *lan.Link   // nil without an interface
@@ -77,7 +79,8 @@ func (s *Server) open() error {
 	if err != nil {
 		return err
 	}
-	plane := dataplane.Config{World: s.world, Shared: shared, PortOffset: cfg.PortOffset, Proxy: cfg.Proxy, Grace: cfg.Grace, Log: cfg.Log}
+	s.ports = ports.New(ports.Config{Shared: shared, Offset: cfg.PortOffset, Log: cfg.Log})
+	plane := dataplane.Config{World: s.world, Ports: s.ports, Proxy: cfg.Proxy, Grace: cfg.Grace, Log: cfg.Log}
 	if s.link != nil {
 		plane.Addresses = s.link
 	}

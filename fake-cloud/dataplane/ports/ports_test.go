@@ -1,4 +1,4 @@
-package dataplane
+package ports
 
 import (
 	"io"
@@ -62,36 +62,39 @@ func TestWhatFollowsAFailedBind(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.reason, func(t *testing.T) {
-			p := &Plane{shared: tt.shared, cfg: Config{PortOffset: 8000, Log: slog.New(slog.NewTextHandler(io.Discard, nil))}, claims: map[claimKey]*bind{}}
-			b := &bind{want: netip.MustParseAddrPort(tt.want)}
-			at, _ := p.nextFree(b, netip.AddrPort{})
-			p.claim(b, at)
+			table := New(Config{Shared: tt.shared, Offset: 8000, Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
+			b := &Bind{Want: netip.MustParseAddrPort(tt.want)}
+			table.Claim(b)
 			for i, errno := range tt.errs {
-				again := p.failed(b, netip.AddrPort{}, wrap(errno))
+				again := table.Failed(b, wrap(errno))
 				if last := i == len(tt.errs)-1; again != (!last || tt.says == "") {
 					t.Errorf("after %v: again is %v", errno, again)
 				}
 			}
-			if b.at.String() != tt.at || !strings.Contains(b.failure, tt.says) || (b.failure == "") != (tt.says == "") {
-				t.Errorf("want %s and %q, got %s and %q", tt.at, tt.says, b.at, b.failure)
+			if b.At.String() != tt.at || !strings.Contains(b.Failure, tt.says) || (b.Failure == "") != (tt.says == "") {
+				t.Errorf("want %s and %q, got %s and %q", tt.at, tt.says, b.At, b.Failure)
 			}
 		})
 	}
 }
 
 func TestClaimsKeepListenersApart(t *testing.T) {
-	p := &Plane{shared: true, cfg: Config{PortOffset: 8000}, claims: map[claimKey]*bind{}}
+	table := New(Config{Shared: true, Offset: 8000})
 	var got []string
+	var binds []*Bind
 	for _, udp := range []bool{false, false, true} {
-		b := &bind{want: netip.MustParseAddrPort("127.0.0.1:9000"), udp: udp}
-		at, ok := p.nextFree(b, netip.AddrPort{})
-		if !ok {
-			t.Fatal("no port is free")
-		}
-		p.claim(b, at)
-		got = append(got, at.String())
+		b := &Bind{Want: netip.MustParseAddrPort("127.0.0.1:9000"), UDP: udp}
+		table.Claim(b)
+		got = append(got, b.At.String())
+		binds = append(binds, b)
 	}
 	if diff := cmp.Diff([]string{"127.0.0.1:9000", "127.0.0.1:9001", "127.0.0.1:9000"}, got); diff != "" {
 		t.Errorf("two of TCP, one of UDP (-want +got):\n%s", diff)
+	}
+	for _, b := range binds {
+		table.Release(b)
+	}
+	if n := table.Claims(); n != 0 {
+		t.Errorf("%d claims are left", n)
 	}
 }
