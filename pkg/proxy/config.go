@@ -39,6 +39,9 @@ type Listener struct {
 	Servers []Server
 	// Clients says how clients prove who they are, where TLS ends here. Nil asks them for no certificate.
 	Clients *ClientValidation
+	TLS     *TLSPolicy   // where TLS ends here; nil for the engine's own
+	HTTP    *HTTPPolicy  // of HTTP and HTTPS; nil for the engine's own
+	Limits  *Limitations // that differ from the engine's Options; nil for none
 }
 
 // ClientValidation is what is asked of clients in the TLS handshake. It is parsed once, so share it by pointer and do not copy it. Where
@@ -46,6 +49,15 @@ type Listener struct {
 type ClientValidation struct {
 	CAs              []byte // PEM, of which one has to have signed
 	InsecureFallback bool   // who has no certificate, or one that is not valid, is served all the same
+	Passthrough      bool   // nothing is verified here: the endpoint is shown what the client showed, if anything; CAs are not used
+	Depth            int    // how many certificates a chain may have above the client's, the CA included; 0 for any number
+	IgnoreExpiry     bool   // of the client's own certificate
+	Revoked          []byte // PEM, revocation lists (X509 CRL) that the CAs signed
+	HideCAs          bool   // clients are not told the names of the CAs
+	// Fields is where the names of the fields begin that show the client's certificate to endpoints, in place of X-Forwarded-Client-Cert:
+	// with Passthrough, the field of this name has the chain in PEM, percent-encoded; else those with -Serial-Number, -Issuer, -Subject,
+	// -Validity and -Leaf appended. Fields of these names that a client sends are removed.
+	Fields string
 
 	parse sync.Once
 	pool  *x509.CertPool
@@ -88,16 +100,25 @@ type Action interface{ action() }
 // Forward sends a request to one of Backends by weight.
 type Forward struct {
 	Backends        []Backend
+	Choose          Algorithm // of Backends, by weight: RoundRobin, FlowHash or SourceHash
 	RequestHeaders  HeaderEdit
 	ResponseHeaders HeaderEdit
 	RewriteHost     string // "" keeps the request's
 	RewritePath     *PathEdit
+	HostPatterns    []RegexEdit   // after RewriteHost, each on what the one before made: on the host as the client named it, in lower case, without its port
+	URLPatterns     []RegexEdit   // after RewritePath, in the same way: on the path with, where there is one, the question mark and the query
 	RequestTimeout  time.Duration // whole request; 0 for none
 	BackendTimeout  time.Duration // one attempt; 0 for none
 	Mirrors         []Mirror
 	Retry           *Retry
 	Session         *Session // nil: that of the chosen Pool, if it has one
+	BackendSession  *Session // keeps the requests of one client at one of Backends (that still has weight), apart from Session; a cookie of another name
 }
+
+// RegexEdit replaces the first part of a text that Regex (RE2, not anchored) matches. In Replace $1 to $9 stand for what the groups matched, $0 for
+// all of it, and $$ for a dollar sign; a group that there is not stands for nothing. What comes out and cannot be sent (a path without its first
+// slash, a host that is not one) is answered with 500. A Regex that does not compile costs the rule.
+type RegexEdit struct{ Regex, Replace string }
 
 // Mirror sends Numerator of Denominator requests (all where that is 0) to a pool as well, and throws the answers away. A mirror is sent what
 // the Forward's own edits make of a request, without those of the backend that was chosen. Nobody waits for it.
@@ -121,6 +142,12 @@ type Session struct {
 	Lifetime  time.Duration // since its beginning; 0 for no end
 	Permanent bool          // a cookie: with Max-Age
 	Path      string        // a cookie: its Path; "" for /
+	Renew     bool          // begins anew with each answer: Lifetime is since the last, and each answer has a token
+	Plain     bool          // a cookie: without HttpOnly, SameSite and Secure, and Permanent is said by Expires
+	Cross     string        // a cookie: the name of a second one with the same token, for requests from other sites: SameSite=None; Secure. "" for none
+	// Application is the name of a cookie of the endpoints': the session begins when an answer sets it, and ends when a request comes
+	// without it. "" for a session of the proxy's own.
+	Application string
 }
 
 // Backend is one share of a Forward.
@@ -140,12 +167,19 @@ type Redirect struct {
 	Port            uint16 // 0: the well-known port of Scheme if set, else the port that the client asked for
 	Status          int
 	ResponseHeaders HeaderEdit
+	Template        *LocationTemplate // nil: the fields above say where to
 }
+
+// LocationTemplate makes a Location of all its parts: PROTOCOL://HOST:PORT PATH ?QUERY; Query "" is left out with its question mark, and Port "" with its
+// colon. In each part #{protocol}, #{host}, #{port}, #{path} (without its first slash) and #{query} stand for those of the request; #{port} is the
+// port of the listener that the client reached.
+type LocationTemplate struct{ Protocol, Host, Port, Path, Query string }
 
 // Respond answers by itself.
 type Respond struct {
 	Status          int
 	Body            string
+	ContentType     string // of Body; "" for text/plain; charset=utf-8
 	ResponseHeaders HeaderEdit
 }
 
@@ -185,6 +219,8 @@ type Algorithm uint8
 const (
 	RoundRobin Algorithm = iota // weighted where weights differ
 	LeastRequest
+	FlowHash   // of the client's address and port and those that it reached: one flow stays where it is while what it may choose from does
+	SourceHash // of the client's address: all flows of one client stay
 )
 
 // Pool is a set of endpoints. The state of an endpoint (its connections, its health, its load) belongs to its address and the way it is
@@ -198,6 +234,13 @@ type Pool struct {
 	Budget    *RetryBudget // nil: every Retry may be followed
 	Limits    Limits
 	Endpoints []Endpoint
+	FailOpen  bool          // where every endpoint that does not drain is Unhealthy all are served as if they were healthy
+	SlowStart time.Duration // an endpoint that becomes healthy while others are gets a share that grows for so long; RoundRobin only; 0 for at once
+	// ProxyProtocol says in PROXY protocol version 2 who the client is, before the first byte: TCP pools only.
+	ProxyProtocol bool
+	// PreserveClient has endpoints see the client's address (not its port) as that of who connects, where this machine may use it;
+	// its own where not. TCP and UDP pools only.
+	PreserveClient bool
 }
 
 // RetryBudget bounds retries: Percent of the requests of the last Interval, or MinCount in MinInterval if that is more. What it forbids
@@ -230,6 +273,7 @@ type BackendTLS struct {
 	DNSNames   []string
 	URIs       []string
 	Client     *Certificate // shown to endpoints that ask; nil for none
+	Insecure   bool         // endpoints prove nothing: any certificate will do, and ServerName may be empty
 }
 
 // HealthCheck is an active check of each endpoint.
@@ -239,7 +283,25 @@ type HealthCheck struct {
 	Timeout            time.Duration
 	HealthyThreshold   int
 	UnhealthyThreshold int
+	Port               uint16        // 0 for the endpoint's own
+	Protocol           CheckProtocol // 0: as the pool speaks
+	// Codes are what a check with a Path takes for healthy: "200", "200,301", "200-299" and lists of these; "" for 200 to 399. For
+	// CheckGRPC they are codes of gRPC, and "" is 12, as if it were not implemented.
+	Codes string
+	Host  string // of a check with a Path; "" for the endpoint's address, or the name that it proves
 }
+
+// CheckProtocol is how an endpoint is checked.
+type CheckProtocol uint8
+
+const (
+	CheckAsPool CheckProtocol = iota
+	CheckTCP                  // Path is not used
+	CheckHTTP                 // HTTP/1.1
+	CheckHTTPS                // HTTP/1.1 over TLS, as the pool's TLS says, and if it has none to whatever certificate
+	CheckHTTP2                // over TLS where the pool's TLS is set, else h2c with prior knowledge
+	CheckGRPC                 // the same; Path is that of a method, which is called with an empty message
+)
 
 // Certificate is a chain and its key in PEM. It is parsed once, so share it by pointer and do not copy it. One that does not parse costs
 // the servers that have no other.

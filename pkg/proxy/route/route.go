@@ -5,6 +5,8 @@
 // It knows how requests compare with matches. It knows nothing of what a route leads to, nor of who ranks it.
 package route
 
+import "net/netip"
+
 // Route is one match and its value.
 type Route[V any] struct {
 	ID    string // unique in the table
@@ -20,7 +22,48 @@ type Match struct {
 	Method  string
 	Headers []Field // names in lower case
 	Query   []Field
+	// All are conditions beyond those above, and all of them have to hold. They are looked at one by one for each request whose host and
+	// path match, so that whoever has one hostname or one path does better to say it above.
+	All []Condition
 }
+
+// Condition holds where one of its alternatives does: one of its Values for a request that has Subject, or one of its Sources. One without
+// alternatives never holds.
+type Condition struct {
+	Subject Subject
+	Name    string // of the field, in lower case; of SubjectHeader alone
+	Values  []Pattern
+	Sources []netip.Prefix // of SubjectSource alone
+}
+
+// Subject is what a Condition is about.
+type Subject uint8
+
+const (
+	SubjectHost   Subject = iota + 1
+	SubjectPath           // normalised, no query
+	SubjectMethod         //
+	SubjectHeader         // each field of the name by itself: one that matches is enough
+	SubjectQuery          // each parameter by itself, its percent-encodings decoded
+	SubjectSource         // the address that the client connects from
+)
+
+// Pattern is what a value, or a parameter of the query, compares with. A whole value has to match.
+type Pattern struct {
+	Kind  PatternKind
+	Fold  bool // letters without their case; for an expression (?i) says so
+	Value string
+	// Key is what the parameter's name has to match, in the same way; nil for any. Of SubjectQuery alone.
+	Key *string
+}
+
+// PatternKind is how a Pattern compares.
+type PatternKind uint8
+
+const (
+	PatternGlob  PatternKind = iota // * for any characters, ? for exactly one, and a backslash before what stands for itself
+	PatternRegex                    // RE2
+)
 
 // Path is a condition on the path.
 type Path struct {
