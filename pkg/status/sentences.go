@@ -64,7 +64,7 @@ func gatewaySentence(p translate.Problem) (string, bool) {
 	case translate.CodeParametersNamespace:
 		return fmt.Sprintf("%sthe reference has no namespace. Name that of the GatewayConfig.", at(p)), true
 	case translate.CodeParameterValue:
-		return fmt.Sprintf("%s%s: %s %s is not known. Use Pod or NodePort.", at(p), p.Object, p.Detail, quoted(p.Value)), true
+		return parameterSentence(p), true
 	case translate.CodeClassParameters:
 		return fmt.Sprintf("%s has parameters that cannot be used. See its status.", p.Object), true
 	case translate.CodeAddressType:

@@ -5,12 +5,15 @@ import (
 	gwv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/cloudgate-dev/cloudgate/pkg/api/v1alpha1"
+	"github.com/cloudgate-dev/cloudgate/pkg/ir"
 )
 
 // Parameters are what the GatewayConfigs of a Gateway and of its class say together. The zero value is what holds where neither says anything.
 type Parameters struct {
-	TargetType v1alpha1.TargetType // "" for Pod
+	TargetType v1alpha1.TargetType // "" where the networks that the cloud reaches decide; Pod where these are not known
 	Zones      []string            // that the load balancer is in; empty where that does not matter
+	Reach      v1alpha1.Reach      // "" for Internet
+	AWS        *v1alpha1.AWSConfig // nil where nothing is said
 }
 
 // merge returns p with every field that over sets.
@@ -21,6 +24,10 @@ func (p Parameters) merge(over *v1alpha1.GatewayConfigSpec) Parameters {
 	if len(over.Zones) > 0 {
 		p.Zones = over.Zones
 	}
+	if over.Reach != "" {
+		p.Reach = over.Reach
+	}
+	p.AWS = mergeAWS(p.AWS, over.AWS)
 	return p
 }
 
@@ -103,10 +110,31 @@ func readParameters(base Parameters, where string, name types.NamespacedName, co
 	if config == nil {
 		return Parameters{}, &Problem{Code: CodeNotFound, Where: where, Object: object}
 	}
-	switch kind := config.Spec.TargetType; kind {
-	case "", v1alpha1.TargetTypePod, v1alpha1.TargetTypeNodePort:
-	default: // a file says so: the API server lets no other through
-		return Parameters{}, &Problem{Code: CodeParameterValue, Where: where, Object: object, Value: string(kind), Detail: "targetType"}
+	if field, value := checkConfig(&config.Spec); field != "" {
+		return Parameters{}, &Problem{Code: CodeParameterValue, Where: where, Object: object, Value: value, Detail: field}
 	}
 	return base.merge(&config.Spec), nil
+}
+
+// checkConfig returns what cannot stand in a GatewayConfig, and its field. A file says so: the API server lets none of it through.
+func checkConfig(spec *v1alpha1.GatewayConfigSpec) (field, value string) {
+	switch kind := spec.TargetType; kind {
+	case "", v1alpha1.TargetTypePod, v1alpha1.TargetTypeNodePort:
+	default:
+		return "targetType", string(kind)
+	}
+	switch reach := spec.Reach; reach {
+	case "", v1alpha1.ReachInternet, v1alpha1.ReachPrivate:
+	default:
+		return "reach", string(reach)
+	}
+	return checkAWS(spec.AWS)
+}
+
+// reach returns who can reach the load balancer.
+func (p Parameters) reach() ir.Reach {
+	if p.Reach == v1alpha1.ReachPrivate {
+		return ir.ReachPrivate
+	}
+	return ir.ReachInternet
 }

@@ -16,12 +16,13 @@ import (
 // writes to nothing in s, whose Gateway has to be set. A Gateway that is being deleted asks for no listeners and is nobody's parent.
 func Translate(s *Snapshot) (*ir.LoadBalancer, *Report) {
 	t := newTranslation(s)
-	lb := &ir.LoadBalancer{Owner: owner(s), Reach: ir.ReachInternet}
+	lb := &ir.LoadBalancer{Owner: owner(s), Approximate: t.approximate}
 	if s.Gateway.DeletionTimestamp != nil {
 		t.judgeGateway()
 		return lb, t.report
 	}
 	t.readGateway()
+	lb.Reach, lb.Settings = t.params.reach(), t.params.settings(s.ControllerName)
 	lb.Addresses = t.addresses()
 	lb.Labels = t.labels()
 	t.collectSets()

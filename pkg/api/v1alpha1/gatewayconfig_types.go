@@ -25,7 +25,8 @@ type GatewayConfig struct {
 // not leave one to its class.
 type GatewayConfigSpec struct {
 	// TargetType is what load balancers send requests to: Pod, the addresses of the pods behind a Service, which the cloud has to be
-	// able to reach; or NodePort, the nodes at the Service's node port. Pod where neither the Gateway nor its class says.
+	// able to reach; or NodePort, the nodes at the Service's node port. Where neither the Gateway nor its class says, it is Pod; but in a
+	// cloud that tells which addresses its load balancers reach, NodePort for a Service that has endpoints outside of those.
 	// +optional
 	TargetType TargetType `json:"targetType,omitempty"`
 
@@ -38,7 +39,27 @@ type GatewayConfigSpec struct {
 	// +kubebuilder:validation:items:MaxLength=63
 	// +kubebuilder:validation:items:MinLength=1
 	Zones []string `json:"zones,omitempty"`
+
+	// Reach is who can reach the load balancers: Internet, everybody; or Private, the networks that the cloud joins to theirs. Internet
+	// where neither the Gateway nor its class says. Another reach is another load balancer, which is there before the first one goes.
+	// +optional
+	Reach Reach `json:"reach,omitempty"`
+
+	// AWS is for load balancers in AWS alone: other clouds pass it over.
+	// +optional
+	AWS *AWSConfig `json:"aws,omitempty"`
 }
+
+// Reach is who can reach load balancers.
+// +kubebuilder:validation:Enum=Internet;Private
+type Reach string
+
+const (
+	// ReachInternet is everybody.
+	ReachInternet Reach = "Internet"
+	// ReachPrivate is who is in networks that the cloud joins to those of the load balancer.
+	ReachPrivate Reach = "Private"
+)
 
 // TargetType is what load balancers send requests to.
 // +kubebuilder:validation:Enum=Pod;NodePort

@@ -111,6 +111,7 @@ func Parse(data []byte) (*translate.Snapshot, Outcome, error) {
 	if s.Class == nil {
 		s.Class = &gwv1.GatewayClass{ObjectMeta: metav1.ObjectMeta{Name: "fake"}, Spec: gwv1.GatewayClassSpec{ControllerName: ControllerName}}
 	}
+	s.ControllerName = s.Class.Spec.ControllerName
 	return s, outcome, nil
 }
 

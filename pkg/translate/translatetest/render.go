@@ -2,6 +2,7 @@ package translatetest
 
 import (
 	"crypto/x509"
+	"encoding/json"
 	"encoding/pem"
 	"fmt"
 	"net/netip"
@@ -55,6 +56,8 @@ func show(v reflect.Value) any {
 		return "[redacted]"
 	case []byte:
 		return certificates(o)
+	case json.RawMessage:
+		return o
 	}
 	switch v.Kind() {
 	case reflect.Pointer:
