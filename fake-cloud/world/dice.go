@@ -46,3 +46,6 @@ func (d *Dice) scramble(n uint64) uint64 {
 	n = (n ^ n>>27) * 0x94d049bb133111eb
 	return n ^ n>>31
 }
+
+// Scramble maps n to another number, one to one: ids made of a count do not look like one and do not repeat.
+func (d *Dice) Scramble(n uint64) uint64 { return d.scramble(n) }

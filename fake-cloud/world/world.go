@@ -34,6 +34,7 @@ type Config struct {
 // World is the state of the fake cloud. Safe for concurrent use.
 type World struct {
 	cfg     Config
+	lent    *lent
 	store   *store // nil: in memory
 	aside   string // what the state file was moved to at start, when it was damaged
 	wake    chan struct{}
@@ -60,8 +61,10 @@ func New(cfg Config) (*World, error) {
 	if err := cfg.Pool.check(); err != nil {
 		return nil, err
 	}
+	lent := &lent{who: map[netip.Addr]string{}}
+	cfg.Pool.Taken = lent.taken(cfg.Pool.Taken)
 	w := &World{
-		cfg: cfg, quotas: cfg.Quotas, latency: cfg.Latency, state: newState(cfg.Pool), pending: newBatch(),
+		lent: lent, cfg: cfg, quotas: cfg.Quotas, latency: cfg.Latency, state: newState(cfg.Pool), pending: newBatch(),
 		wake: make(chan struct{}, 1), stopped: make(chan struct{}),
 	}
 	if cfg.Path != "" {

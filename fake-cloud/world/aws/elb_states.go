@@ -1,0 +1,55 @@
+package aws
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+)
+
+// finishLoadBalancer ends provisioning. The lock is held.
+func (r *Region) finishLoadBalancer(x *tx, was *LoadBalancer) {
+	r.loadBalancers.edit(x, was.Key, func(lb *LoadBalancer) {
+		lb.Due, lb.State = time.Time{}, types.LoadBalancerStateEnumActive
+	})
+}
+
+// finishTrustStore ends the check of a bundle. The lock is held.
+func (r *Region) finishTrustStore(x *tx, was *TrustStore) {
+	r.trustStores.edit(x, was.Key, func(s *TrustStore) { s.Due, s.Status = time.Time{}, types.TrustStoreStatusActive })
+}
+
+// finishTarget takes a target on: out of its group when it has drained, else from registration to its first health checks, and where
+// nobody reports, from those to healthy. The lock is held.
+func (r *Region) finishTarget(x *tx, was *Target) {
+	if was.Draining {
+		r.targets.drop(x, was.Key)
+		return
+	}
+	x.quiet = true
+	r.targets.edit(x, was.Key, func(t *Target) { t.proceed(x) })
+}
+
+// proceed takes a target to the next of its first states.
+func (t *Target) proceed(x *tx) {
+	t.Due = time.Time{}
+	if t.State != types.TargetHealthStateEnumInitial {
+		return
+	}
+	if t.Reason == types.TargetHealthReasonEnumRegistrationInProgress {
+		t.Reason, t.Description = types.TargetHealthReasonEnumInitialHealthChecking, "Initial health checks in progress"
+		t.Since = x.now
+		if !x.region.cloud.cfg.Reported {
+			t.Due = x.now.Add(x.span(func(s spans) time.Duration { return s.registration }))
+		}
+		return
+	}
+	if !x.region.cloud.cfg.Reported {
+		t.State, t.Reason, t.Description, t.Since = types.TargetHealthStateEnumHealthy, "", "", x.now
+	}
+}
+
+// targetKey is the key of a target.
+func targetKey(group, id string, port int32) string {
+	return group + "|" + id + "|" + strconv.Itoa(int(port))
+}
