@@ -85,11 +85,13 @@ type ClientValidation struct {
 // Hostname better than any other server's on the same port. Rules of other servers do not apply to such a request
 // (listener isolation, GEP-1713 and the Gateway specification on distinct listeners).
 type Server struct {
-	Name         string // unique in the Listener; stable while the Gateway listener keeps its name
-	Hostname     string // "" for every host, "a.example.com", or "*.example.com" for one or more labels before
-	TLS          TLSMode
-	Certificates []string // names in LoadBalancer.Certificates; the first is used for clients that match none
-	Rules        []Rule   // in Gateway API precedence order, which is the order of Rank
+	Name     string // unique in the Listener; stable while the Gateway listener keeps its name
+	Hostname string // "" for every host, "a.example.com", or "*.example.com" for one or more labels before
+	TLS      TLSMode
+	// Certificates are names in LoadBalancer.Certificates; the first is used for clients that match none. There may be none although TLS
+	// ends here, where LoadBalancer.Settings tell of certificates that the cloud has already.
+	Certificates []string
+	Rules        []Rule // in Gateway API precedence order, which is the order of Rank
 	Source       Source
 }
 

@@ -24,14 +24,30 @@ type keyPair struct {
 	fault       string
 }
 
+// CertificatesOption in tls.options of a listener, with the value CertificatesCloud, stands for certificateRefs where the cloud has the
+// certificates already, and its section of a GatewayConfig says which. The Gateway API lets no listener end TLS without one or the other.
+const (
+	CertificatesOption gwv1.AnnotationKey   = "cloudgate.dev/certificates"
+	CertificatesCloud  gwv1.AnnotationValue = "cloud"
+)
+
+// knowsOption tells whether a listener may have an option.
+func (t *translation) knowsOption(l *listener, key gwv1.AnnotationKey, value gwv1.AnnotationValue) bool {
+	return key == CertificatesOption && value == CertificatesCloud && l.mode == ir.TLSTerminate && t.params.cloudCertificates(t.s.ControllerName)
+}
+
 // certificates resolves the certificateRefs of a listener, and returns the names of those that can be served. One that cannot be
-// served costs itself; where none is left the listener is not programmed.
+// served costs itself; where none is left the listener is not programmed. There may be no names where the cloud has certificates of its
+// own for the listener.
 func (t *translation) certificates(l *listener) ([]string, Verdict) {
 	var refs []gwv1.SecretObjectReference
 	if l.spec.TLS != nil {
 		refs = l.spec.TLS.CertificateRefs
 	}
 	where := l.where() + ".tls.certificateRefs"
+	if len(refs) == 0 && t.params.cloudCertificates(t.s.ControllerName) {
+		return nil, ok(gwv1.ListenerReasonResolvedRefs)
+	}
 	if len(refs) == 0 {
 		return nil, bad(gwv1.ListenerReasonInvalidCertificateRef, Problem{Code: CodeCertificateMissing, Where: where})
 	}

@@ -158,7 +158,9 @@ func (t *translation) readTLS(l *listener, f *findings) gwv1.ListenerConditionRe
 		f.fault(Problem{Code: CodeTLSMode, Where: where + ".mode", Value: string(mode), Detail: string(l.spec.Protocol)})
 	}
 	for _, key := range sortedKeys(config.Options) {
-		f.fault(Problem{Code: CodeTLSOption, Where: where + ".options", Value: string(key)})
+		if !t.knowsOption(l, key, config.Options[key]) {
+			f.fault(Problem{Code: CodeTLSOption, Where: where + ".options", Value: string(key)})
+		}
 	}
 	if l.mode == ir.TLSTerminate && len(config.CertificateRefs) > 1 {
 		f.use(ir.FeatureSeveralCertificates, where+".certificateRefs")
@@ -187,7 +189,7 @@ func (t *translation) resolveListener(l *listener) {
 		if !verdict.OK {
 			report.Resolved = verdict
 		}
-		if len(certs) == 0 {
+		if len(certs) == 0 && !verdict.OK {
 			report.Programmed = false
 		}
 		t.resolveClients(l)

@@ -85,6 +85,14 @@ func (p Parameters) settings(controller gwv1.GatewayController) json.RawMessage 
 	return data
 }
 
+// cloudCertificates tells whether listeners may leave it to the cloud of a class to have a certificate for them.
+func (p Parameters) cloudCertificates(controller gwv1.GatewayController) bool {
+	if controller != ControllerAWS || p.AWS == nil || p.AWS.Certificates == nil {
+		return false
+	}
+	return p.AWS.Certificates.Discover || len(p.AWS.Certificates.ARNs) > 0
+}
+
 func idsOf(s *v1alpha1.AWSSubnets) *[]string {
 	if s == nil {
 		return nil

@@ -46,7 +46,8 @@ type AWSConfig struct {
 	// +kubebuilder:validation:XValidation:rule="self.all(k, k.size() > 0 && k.size() <= 128 && !k.startsWith('cloudgate.dev/') && !k.lowerAscii().startsWith('aws:') && self[k].size() <= 256)",message="keys have 1 to 128 characters and begin neither with cloudgate.dev/ nor with aws:, values have at most 256"
 	Tags map[string]AWSValue `json:"tags,omitempty"`
 
-	// Certificates are those of HTTPS and TLS listeners that are in AWS already. Those of a listener's own certificateRefs come before them.
+	// Certificates are those of HTTPS and TLS listeners that are in AWS already. Those of a listener's own certificateRefs come before them. A
+	// listener without certificateRefs has the TLS option "cloudgate.dev/certificates: cloud" in their place.
 	// +optional
 	Certificates *AWSCertificates `json:"certificates,omitempty"`
 
@@ -160,8 +161,7 @@ type AWSCertificates struct {
 	// +kubebuilder:validation:items:Pattern=`^arn:[a-z0-9-]+:(acm|iam):[a-z0-9-]*:[0-9]+:(certificate|server-certificate)/.+$`
 	ARNs []string `json:"arns,omitempty"`
 
-	// Discover finds a certificate in AWS Certificate Manager for the hostname of each listener that names none itself. Such a listener may
-	// go without certificateRefs.
+	// Discover finds a certificate in AWS Certificate Manager for the hostname of each listener that has no certificateRefs.
 	// +optional
 	Discover bool `json:"discover,omitempty"`
 }
