@@ -110,7 +110,7 @@ func (x *exchange) lookupPreflight(rules *Table) (*route.Route[*Rule], bool) {
 	}
 	own := x.req.Verb
 	x.req.Verb = method
-	found, ok := rules.Lookup(&x.req)
+	found, ok := rules.Lookup((*asked)(x))
 	x.req.Verb = own
 	return found, ok && found.Value.CORS != nil
 }

@@ -1,14 +1,24 @@
 package proxy
 
-// named is what is known of a connection or session that is not opened: the server name that it asks for, if any. It is a route.Request
-// that matches no condition on HTTP.
-type named struct{ host string }
+import (
+	"net/netip"
+)
 
-func (n named) Host() string               { return n.host }
-func (named) Path() string                 { return "" }
-func (named) Method() string               { return "" }
-func (named) Header(string) (string, bool) { return "", false }
-func (named) Query(string) (string, bool)  { return "", false }
+// named is what is known of a connection or session that is not opened: who it is from, and the server name that it asks for, if any. It
+// is a route.Detailed that matches no condition on HTTP.
+type named struct {
+	host   string
+	source netip.Addr
+}
+
+func (n *named) Host() string                        { return n.host }
+func (*named) Path() string                          { return "" }
+func (*named) Method() string                        { return "" }
+func (*named) Header(string) (string, bool)          { return "", false }
+func (*named) Query(string) (string, bool)           { return "", false }
+func (*named) HeaderAt(string, int) (string, int)    { return "", 0 }
+func (*named) QueryAt(int) (key, v string, next int) { return "", "", 0 }
+func (n *named) Source() netip.Addr                  { return n.source }
 
 // route4 returns the pool that the rules of server send a connection or session to, and nil when it is to be refused: no rule, one
 // that does not forward, or the share of a backend that does not exist.
@@ -43,7 +53,7 @@ func (e *Engine) forward4(server *Server, host string) *forwardState {
 	if server == nil {
 		return nil
 	}
-	found, ok := server.Rules.Lookup(named{host})
+	found, ok := server.Rules.Lookup(&named{host: host})
 	if !ok {
 		return nil
 	}

@@ -47,7 +47,7 @@ func (x *exchange) act() {
 	}
 	found, ok := x.lookupPreflight(server.Rules)
 	if !ok {
-		found, ok = server.Rules.Lookup(&x.req)
+		found, ok = server.Rules.Lookup((*asked)(x))
 	}
 	if !ok {
 		x.answer(http.StatusNotFound, "no rule")

@@ -20,6 +20,7 @@ type entry[V any] struct {
 	path    *regexp.Regexp // of a PathRegex
 	headers []field
 	query   []field
+	all     []condition
 }
 
 type field struct {
@@ -30,7 +31,7 @@ type field struct {
 // newEntry checks r. What was compiled for old, the route that r replaces (or nil), is used again where the match is the same.
 func newEntry[V any](r Route[V], old *entry[V]) (*entry[V], error) {
 	if old != nil && sameMatch(old.Match, r.Match) {
-		return &entry[V]{Route: r, path: old.path, headers: old.headers, query: old.query}, nil
+		return &entry[V]{Route: r, path: old.path, headers: old.headers, query: old.query, all: old.all}, nil
 	}
 	if err := checkHost(r.Match.Host); err != nil {
 		return nil, err
@@ -46,12 +47,15 @@ func newEntry[V any](r Route[V], old *entry[V]) (*entry[V], error) {
 	if e.query, err = compileFields(r.Match.Query); err != nil {
 		return nil, fmt.Errorf("query parameter %w", err)
 	}
+	if e.all, err = compileConditions(r.Match.All); err != nil {
+		return nil, err
+	}
 	return e, nil
 }
 
 func sameMatch(a, b Match) bool {
 	return a.Host == b.Host && a.Path == b.Path && a.Method == b.Method &&
-		slices.Equal(a.Headers, b.Headers) && slices.Equal(a.Query, b.Query)
+		slices.Equal(a.Headers, b.Headers) && slices.Equal(a.Query, b.Query) && sameConditions(a.All, b.All)
 }
 
 func checkHost(host string) error {
@@ -137,6 +141,11 @@ func (e *entry[V]) matches(r Request) bool {
 	}
 	for i := range e.query {
 		if value, there := r.Query(e.query[i].Name); !there || !e.query[i].matches(value) {
+			return false
+		}
+	}
+	for i := range e.all {
+		if !e.all[i].holds(r) {
 			return false
 		}
 	}
