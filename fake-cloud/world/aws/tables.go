@@ -27,6 +27,7 @@ type tables struct {
 	instances          *table[Instance, *Instance]
 
 	certificates *table[Certificate, *Certificate]
+	authorities  *table[Authority, *Authority]
 	associations *table[Association, *Association] // within the resources that they are of
 }
 
@@ -52,6 +53,7 @@ func newTables(r *Region) tables {
 		instances: newTable[Instance](r, "instance", nil, nil),
 
 		certificates: newTable[Certificate](r, "certificate", nil, nil),
+		authorities:  newTable[Authority](r, "authority", nil, nil),
 		associations: newTable(r, "association", func(a *Association) string { return a.Resource }, nil),
 	}
 }
@@ -59,7 +61,7 @@ func newTables(r *Region) tables {
 // list returns all tables, what others are within before what is within it.
 func (t *tables) list() []anyTable {
 	return []anyTable{
-		t.vpcs, t.subnets, t.internetGateways, t.routeTables, t.securityGroups, t.securityGroupRules, t.instances, t.interfaces, t.certificates,
+		t.vpcs, t.subnets, t.internetGateways, t.routeTables, t.securityGroups, t.securityGroupRules, t.instances, t.interfaces, t.certificates, t.authorities,
 		t.objects, t.trustStores, t.loadBalancers, t.targetGroups, t.targets, t.elbListeners, t.rules, t.associations,
 	}
 }
