@@ -96,7 +96,7 @@ func (e *Engine) siteFor(l *listener, name string, cfg *Listener) (*listenerView
 			return site, site.err
 		}
 	}
-	return newListenerView(name, cfg)
+	return newListenerView(name, cfg, &e.options)
 }
 
 // drainLater lets a closed listener's connections end, for as long as the options allow, or as Close does. e.mu is held.

@@ -51,7 +51,8 @@ type TLSPolicy struct {
 	Protocols []string
 }
 
-// Limitations are what a listener's clients, and the endpoints that serve them, may do, as in Options. Zero is what Options say; negative is no limit.
+// Limitations are what a listener's clients, and the endpoints that serve them, may do, as in Options. Zero is what Options say; a negative
+// duration is no limit.
 type Limitations struct {
 	MaxHead         int
 	MaxLine         int

@@ -124,9 +124,7 @@ func (x *exchange) crossOrigin(c *corsState) bool {
 	if !ok {
 		return false
 	}
-	x.resp.Reset()
-	x.resp.Status = http.StatusNoContent
-	x.resp.Add("Date", dateNow())
+	x.own(http.StatusNoContent)
 	if x.allowed != "" {
 		x.preflight(c, method)
 	}

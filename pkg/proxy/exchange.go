@@ -43,6 +43,7 @@ type exchange struct {
 	up       upstream      // what the last try left open; nil when nothing
 	status   int           // that the client was answered with; 0 while it was not
 	reason   string        // why the proxy itself answered
+	silent   bool          // the last endpoint that could not be connected to did not answer in time
 	canceled bool          // the endpoint ended the request by CANCEL, as servers of gRPC do when its deadline has passed
 	mirrored *mirroredBody // what mirrors are sent; nil where they are sent no body
 	in, out  int64         // bytes of the bodies that were passed on
@@ -57,15 +58,24 @@ func (x *exchange) reset() {
 	*x = exchange{engine: x.engine, client: x.client, w: x.w, holder: x.holder, body: noBody{}, req: x.req, resp: x.resp, scratch: x.scratch[:0]}
 }
 
+// options are those of the listener that the request came through, and the engine's for a mirrored request.
+func (x *exchange) options() *Options {
+	if x.version == nil {
+		return &x.engine.options
+	}
+	return x.version.site.options
+}
+
 // client is what is known of a client's connection. It does not change once requests come.
 type client struct {
 	remote, local netip.AddrPort
 	ip            string // remote's address, as X-Forwarded-For writes it
 	port          string // local's port
 	tls           bool
-	serverName    string // that the client asked for in its TLS handshake, lower case; "" when none
-	certificate   string // that it has proven, as X-Forwarded-Client-Cert says it; "" when none
-	trusted       bool   // its X-Forwarded-* fields are continued
+	serverName    string     // that the client asked for in its TLS handshake, lower case; "" when none
+	certificate   string     // that it has proven, as X-Forwarded-Client-Cert says it; "" when none
+	shown         []h1.Field // of the certificate, as ClientValidation.Fields says; nil for none
+	trusted       bool       // its X-Forwarded-* fields are continued
 	counters      *counters
 }
 

@@ -36,20 +36,26 @@ func (x *exchange) forward() {
 	if x.sticky = f.sticky; x.sticky == nil {
 		x.sticky = p.sticky
 	}
-	x.prepare(f)
+	if !x.prepare(f) {
+		return
+	}
 	defer x.mirrored.leave()
 	x.limit = newLimit(x.ctx, f.cfg)
 	x.connect(p)
 }
 
-// prepare makes the request what the endpoint shall see.
-func (x *exchange) prepare(f *forwardState) {
+// prepare makes the request what the endpoint shall see. Where that cannot be it answers, and reports false.
+func (x *exchange) prepare(f *forwardState) bool {
 	x.forwarded()
 	if f.cfg.RewritePath != nil {
 		x.req.RawPath = rewritten(x.req.RawPath, x.prefix, f.cfg.RewritePath)
 	}
 	if f.cfg.RewriteHost != "" {
 		x.req.Authority = f.cfg.RewriteHost
+	}
+	if (f.hosts != nil || f.urls != nil) && !x.transform(f) {
+		x.answer(http.StatusInternalServerError, "what the rule makes of the request cannot be sent")
+		return false
 	}
 	x.req.Fields = f.request.apply(x.req.Fields)
 	x.hostEdit(f.request.set)
@@ -58,6 +64,7 @@ func (x *exchange) prepare(f *forwardState) {
 	}
 	x.req.Fields = x.backend.request.apply(x.req.Fields)
 	x.hostEdit(x.backend.request.set)
+	return true
 }
 
 // hostEdit follows a filter that sets Host, which is not sent as a field.
@@ -86,7 +93,7 @@ func (x *exchange) failed(why outcome) {
 	case why == tryFull, why == tryBusy:
 		x.answer(http.StatusServiceUnavailable, "every endpoint has as much as it may have")
 	case why == tryUnsent:
-		x.answer(http.StatusServiceUnavailable, "no endpoint could be connected to")
+		x.answer(x.unreached(), "no endpoint could be connected to")
 	default:
 		x.answer(http.StatusBadGateway, "the endpoint broke off")
 	}

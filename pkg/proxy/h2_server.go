@@ -24,7 +24,7 @@ func (l *listener) serveHTTP2(s *session, w wire, early []byte) {
 	// From here on the library and the streams keep the time.
 	s.readWithin(-1)
 	s.writeWithin(-1)
-	o := &l.engine.options
+	o := l.version.Load().site.options
 	server := &http2.Server{
 		MaxConcurrentStreams:         o.MaxStreams,
 		MaxReadFrameSize:             o.MaxFrameBytes,
@@ -68,7 +68,7 @@ func (l *listener) serveStream(s *session, rw http.ResponseWriter, r *http.Reque
 	st := newStream(x, rw, r)
 	x.w = st
 	reason, ok := fillRequest(&x.req, r)
-	if ok && len(x.req.Fields) > l.engine.options.MaxFields {
+	if ok && len(x.req.Fields) > x.options().MaxFields {
 		reason, ok = h1.ErrHeadLarge, false
 	}
 	if ok {

@@ -60,7 +60,7 @@ func (st *stream) end() {
 }
 
 // stir notes that something moved: a stream on which nothing does for long is ended.
-func (st *stream) stir() { st.watch.read.Store(after(st.x.engine.options.StreamTimeout)) }
+func (st *stream) stir() { st.watch.read.Store(after(st.x.options().StreamTimeout)) }
 
 // expired ends a stream whose client is too slow: a body that does not come is answered, anything else is reset. The sweeper must not
 // wait, and the library may need a moment.
@@ -84,7 +84,7 @@ func (st *stream) expired(_, write bool) {
 
 // hurry gives the client its time for one write; relax ends it. A caller of gRPC may hold back what it reads, and says so by flow control.
 func (st *stream) hurry() {
-	o := &st.x.engine.options
+	o := st.x.options()
 	if st.grpc {
 		st.watch.write.Store(after(o.StreamTimeout))
 	} else {

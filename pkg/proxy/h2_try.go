@@ -85,6 +85,7 @@ func (t *http2Transport) attempt(x *exchange) (result outcome, again bool) {
 		var dial *dialError
 		if errors.As(err, &dial) {
 			if !exhausted(err) {
+				x.silent = timedOut(err)
 				x.member.unreachable(dial.Error())
 			}
 			return tryUnsent, false
@@ -217,7 +218,7 @@ func (a *attempt) sent() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if !a.final {
-		a.watch.read.Store(after(a.x.engine.options.ResponseTimeout))
+		a.watch.read.Store(after(a.x.options().ResponseTimeout))
 	}
 }
 
@@ -231,7 +232,7 @@ func (a *attempt) sending() {
 }
 
 // stir begins anew the time that the endpoint may be silent.
-func (a *attempt) stir() { a.watch.read.Store(after(a.x.engine.options.StreamTimeout)) }
+func (a *attempt) stir() { a.watch.read.Store(after(a.x.options().StreamTimeout)) }
 
 // next, buffered and trailers make an attempt the body of its response.
 

@@ -41,7 +41,7 @@ func (l *listener) forward(s *session, f forwarding) {
 	defer up.close()
 	r := relay{
 		client: f.client, endpoint: up.wire, toServer: f.early,
-		idle: l.engine.options.TunnelIdle,
+		idle: f.version.site.options.TunnelIdle,
 		cut: func() {
 			s.interrupt()
 			up.raw.interrupt()

@@ -189,11 +189,13 @@ func (s *udpServer) drop(session *udpSession) {
 }
 
 // arm asks the sweeper to look for idle sessions again.
-func (s *udpServer) arm() { s.watch.read.Store(after(s.listener.engine.options.UDPIdle / 4)) }
+func (s *udpServer) arm() {
+	s.watch.read.Store(after(s.listener.version.Load().site.options.UDPIdle / 4))
+}
 
 // expired is called by the sweeper. It ends the sessions that were silent both ways.
 func (s *udpServer) expired(bool, bool) {
-	idle := int64(s.listener.engine.options.UDPIdle)
+	idle := int64(s.listener.version.Load().site.options.UDPIdle)
 	oldest := coarse() - idle
 	s.mu.Lock()
 	defer s.mu.Unlock()

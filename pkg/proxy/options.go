@@ -113,6 +113,35 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
+// with returns o with what l says in its place, and o itself where that is nothing.
+func (o *Options) with(l *Limitations) *Options {
+	if l == nil {
+		return o
+	}
+	own := *o
+	replaces(&own.MaxHead, l.MaxHead)
+	if own.MaxHead >= 0 {
+		own.MaxHead = max(own.MaxHead, 1<<10)
+	}
+	replaces(&own.MaxLine, l.MaxLine)
+	replaces(&own.MaxFields, l.MaxFields)
+	replaces(&own.HeadTimeout, l.HeadTimeout)
+	replaces(&own.IdleTimeout, l.IdleTimeout)
+	replaces(&own.ResponseTimeout, l.ResponseTimeout)
+	replaces(&own.StreamTimeout, l.StreamTimeout)
+	replaces(&own.TunnelIdle, l.TunnelIdle)
+	replaces(&own.UDPIdle, l.UDPIdle)
+	return &own
+}
+
+// replaces sets field to value unless that is zero.
+func replaces[T comparable](field *T, value T) {
+	var zero T
+	if value != zero {
+		*field = value
+	}
+}
+
 func defaults[T comparable](field *T, value T) {
 	var zero T
 	if *field == zero {

@@ -39,13 +39,12 @@ func rewritten(path, prefix string, edit *PathEdit) string {
 
 // redirect answers with the Location that a makes of the request.
 func (x *exchange) redirect(a *Redirect) {
-	x.resp.Reset()
-	x.resp.Status = a.Status
-	if a.Status == 0 {
-		x.resp.Status = http.StatusFound
+	status := a.Status
+	if status == 0 {
+		status = http.StatusFound
 	}
+	x.own(status)
 	x.resp.Fields = append(x.resp.Fields, h1.Field{Name: "Location", Value: x.location(a)})
-	x.resp.Add("Date", dateNow())
 	x.resp.Fields = x.route.response.apply(x.resp.Fields)
 	x.reason = "redirected by the rule"
 	x.send("")
@@ -53,6 +52,9 @@ func (x *exchange) redirect(a *Redirect) {
 
 // location is the absolute URL that a redirects to. Port 80 of http and 443 of https are not written, as the Gateway API wants.
 func (x *exchange) location(a *Redirect) string {
+	if t := x.route.location; t != nil {
+		return t.expand(x)
+	}
 	asked := "http"
 	if x.client.tls {
 		asked = "https"
@@ -63,11 +65,7 @@ func (x *exchange) location(a *Redirect) string {
 	}
 	host := a.Hostname
 	if host == "" {
-		host = x.req.Hostname
-	}
-	if host == "" { // HTTP/1.0.
-		host = netip.AddrPortFrom(x.client.local.Addr(), 80).String()
-		host = strings.TrimSuffix(host, ":80")
+		host = x.hostname()
 	}
 	port := ""
 	switch {
@@ -100,6 +98,15 @@ func (x *exchange) location(a *Redirect) string {
 		b.WriteString(x.req.RawQuery)
 	}
 	return b.String()
+}
+
+// hostname is the host that the client asked for, or for HTTP/1.0 the address that it reached, as a URL writes it.
+func (x *exchange) hostname() string {
+	if x.req.Hostname != "" {
+		return x.req.Hostname
+	}
+	host := netip.AddrPortFrom(x.client.local.Addr(), 80).String()
+	return strings.TrimSuffix(host, ":80")
 }
 
 func wellKnown(scheme string) string {

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -16,6 +17,7 @@ type routeState struct {
 	forward  *forwardState // of a *Forward
 	response edit          // of any Action
 	cors     *corsState    // nil without CORS
+	location *location     // of a *Redirect with a Template
 	broken   string        // why the rule cannot be followed: it is answered with 500
 }
 
@@ -24,7 +26,10 @@ type forwardState struct {
 	cfg      *Forward
 	request  edit
 	backends []backendState
-	sticky   *sticky  // nil without sessions of the rule's own
+	sticky   *sticky // nil without sessions of the rule's own
+	group    *sticky // nil unless clients are kept at one of backends
+	hosts    []regexEdit
+	urls     []regexEdit
 	sums     []uint64 // sums[i] is the weight of backends[:i+1]
 	turn     atomic.Uint64
 	mirrored atomic.Uint64 // counts the requests that may go to mirrors
@@ -149,9 +154,9 @@ func newRouteState(rule *Rule, logf func(string, ...any)) *routeState {
 	}
 	switch a := rule.Action.(type) {
 	case *Forward:
-		s.broken = unsendable(a.RewriteHost, a.RewritePath)
 		s.response = newEdit(&a.ResponseHeaders, refused)
 		f := &forwardState{cfg: a, request: newEdit(&a.RequestHeaders, refused), sticky: newSticky(a.Session, logf, "rule", rule.Name)}
+		s.broken = cmp.Or(unsendable(a.RewriteHost, a.RewritePath), f.compile())
 		var sum uint64
 		for i := range a.Backends {
 			b := &a.Backends[i]
@@ -165,9 +170,16 @@ func newRouteState(rule *Rule, logf func(string, ...any)) *routeState {
 		if !h1.ValidScheme(a.Scheme) {
 			s.broken = "the scheme is not one"
 		}
+		if a.Template != nil {
+			s.location = newLocation(a.Template)
+			s.broken = cmp.Or(s.broken, s.location.unsendable())
+		}
 		s.response = newEdit(&a.ResponseHeaders, refused)
 	case *Respond:
 		s.response = newEdit(&a.ResponseHeaders, refused)
+		if !h1.ValidField("Content-Type", a.ContentType) {
+			s.broken = "the content type is not one"
+		}
 	default:
 		s.broken = fmt.Sprintf("no action is called %T", rule.Action)
 	}

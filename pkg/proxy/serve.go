@@ -78,12 +78,14 @@ func (x *exchange) act() {
 
 // respond answers as a Respond says.
 func (x *exchange) respond(a *Respond) {
-	x.resp.Reset()
-	x.resp.Status = a.Status
-	if a.Body != "" {
-		x.resp.Add("Content-Type", "text/plain; charset=utf-8")
+	x.own(a.Status)
+	switch {
+	case a.Body == "":
+	case a.ContentType == "":
+		x.resp.Add("Content-Type", plainText)
+	default:
+		x.resp.Add("Content-Type", a.ContentType)
 	}
-	x.resp.Add("Date", dateNow())
 	x.resp.Fields = x.route.response.apply(x.resp.Fields)
 	x.reason = "answered by the rule"
 	x.send(a.Body)
@@ -91,12 +93,26 @@ func (x *exchange) respond(a *Respond) {
 
 // answer answers by itself with status, for a reason that the access log gives.
 func (x *exchange) answer(status int, reason string) {
+	x.reason = reason
+	if page := x.page(status); page != nil {
+		x.show(page, status)
+		return
+	}
+	x.own(status)
+	x.resp.Add("Content-Type", plainText)
+	x.send(http.StatusText(status) + "\n")
+}
+
+const plainText = "text/plain; charset=utf-8"
+
+// own begins an answer of the proxy's own.
+func (x *exchange) own(status int) {
 	x.resp.Reset()
 	x.resp.Status = status
-	x.reason = reason
-	x.resp.Add("Content-Type", "text/plain; charset=utf-8")
 	x.resp.Add("Date", dateNow())
-	x.send(http.StatusText(status) + "\n")
+	if p := x.policy(); p != nil && p.Server != "" {
+		x.resp.Add("Server", p.Server)
+	}
 }
 
 // send sends x.resp with the whole body.

@@ -26,7 +26,7 @@ type h1Conn struct {
 
 // serveHTTP1 serves a connection to its end. w is the session's connection or TLS over it.
 func (l *listener) serveHTTP1(s *session, w wire) {
-	o := &l.engine.options
+	o := l.version.Load().site.options
 	c := &h1Conn{listener: l, session: s, w: w}
 	c.in.w, c.in.raw, c.in.server = w, s.rawConn, true
 	c.in.chunk = h1.Chunked{MaxExtensions: min(o.MaxExtensions, 32<<10), MaxTrailers: min(o.MaxTrailers, 32<<10), MaxFields: o.MaxFields}
@@ -44,7 +44,7 @@ func (l *listener) serveHTTP1(s *session, w wire) {
 		if !again {
 			return
 		}
-		timeout = o.IdleTimeout
+		timeout = l.version.Load().site.options.IdleTimeout
 	}
 }
 
@@ -109,14 +109,14 @@ func (x *h1Exchange) free() {
 // serve serves one request, and reports whether the connection can have another.
 func (x *h1Exchange) serve() bool {
 	c := x.conn
-	o := &x.engine.options
+	o := c.listener.version.Load().site.options
 	head, err := c.in.head(o.MaxHead, o.HeadTimeout)
 	c.session.read.Store(0)
-	if err == nil && isPreface(head) {
+	x.version = c.listener.version.Load()
+	if err == nil && isPreface(head) && x.policy().allowsHTTP2() {
 		x.serveHTTP2(head)
 		return false
 	}
-	x.version = c.listener.version.Load()
 	if err == nil {
 		err = x.req.Parse(head, h1.Limits{MaxLine: o.MaxLine, MaxFields: o.MaxFields})
 	}
@@ -386,7 +386,7 @@ func (x *h1Exchange) tunnel(r *h1.Response, up wire, raw *rawConn, early []byte)
 	c := x.conn
 	t := relay{
 		client: c.w, endpoint: up, toClient: early, toServer: bytes.Clone(c.in.area[c.in.r:c.in.e]),
-		idle: x.engine.options.TunnelIdle,
+		idle: x.options().TunnelIdle,
 		cut: func() {
 			c.session.interrupt()
 			raw.interrupt()

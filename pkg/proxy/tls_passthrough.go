@@ -19,8 +19,8 @@ const (
 
 // serveTLS routes a connection by the server name in its first flight, and passes it on unopened or ends TLS and passes on what is inside.
 func (l *listener) serveTLS(s *session, v *version) {
-	s.readWithin(l.engine.options.HeadTimeout)
-	s.writeWithin(l.engine.options.HeadTimeout)
+	s.readWithin(v.site.options.HeadTimeout)
+	s.writeWithin(v.site.options.HeadTimeout)
 	hello, early, err := sni.Peek(s.rawConn, maxHello)
 	if err != nil {
 		l.engine.layer4.handshakesFailed.Add(1)

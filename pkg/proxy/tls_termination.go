@@ -125,8 +125,9 @@ func (t *tickets) handshake(conn net.Conn, choose chooser) (*tls.Conn, error) {
 
 // serveHTTPS ends TLS and serves HTTP in the version that the client chose.
 func (l *listener) serveHTTPS(s *session) {
-	s.readWithin(l.engine.options.HeadTimeout)
-	s.writeWithin(l.engine.options.HeadTimeout)
+	timeout := l.version.Load().site.options.HeadTimeout
+	s.readWithin(timeout)
+	s.writeWithin(timeout)
 	var clients *ClientValidation
 	conn, err := l.engine.tickets.handshake(s.rawConn, func(hello *tls.ClientHelloInfo) *tls.Config {
 		site := l.version.Load().site

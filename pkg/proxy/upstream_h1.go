@@ -180,6 +180,7 @@ func (t *h1Transport) dial(x *exchange) (*h1Upstream, outcome) {
 	case exhausted(err):
 		return nil, tryUnsent // This side is at fault.
 	case err != nil:
+		x.silent = timedOut(err)
 		x.member.unreachable(plain(err).Error())
 		return nil, tryUnsent
 	}
@@ -200,7 +201,7 @@ func (u *h1Upstream) send(p []byte, complete bool) (int, error) {
 	if !complete || u.conn.wire != wire(raw) || coarse()-u.since >= int64(justNow) {
 		return u.write(p)
 	}
-	raw.readWithin(u.transport.endpoint.options.ResponseTimeout)
+	raw.readWithin(u.x.options().ResponseTimeout)
 	n := u.in.ask(p)
 	if n == len(p) {
 		return n, nil
@@ -211,7 +212,7 @@ func (u *h1Upstream) send(p []byte, complete bool) (int, error) {
 
 func (u *h1Upstream) write(p []byte) (int, error) {
 	raw := u.conn.raw
-	raw.writeWithin(u.transport.endpoint.options.StreamTimeout)
+	raw.writeWithin(u.x.options().StreamTimeout)
 	n, err := u.conn.wire.Write(p)
 	raw.write.Store(0)
 	return n, err
@@ -222,7 +223,7 @@ const maxInterim = 32
 
 // receive reads the head of the final response.
 func (u *h1Upstream) receive(x *exchange) outcome {
-	o := u.transport.endpoint.options
+	o := x.options()
 	raw := u.conn.raw
 	if u.pump == nil {
 		raw.readWithin(o.ResponseTimeout)
@@ -268,7 +269,7 @@ func (u *h1Upstream) answered() {
 	case x.resp.Length >= 0:
 		kind = bodySized
 	}
-	u.in.begin(kind, x.resp.Length, pace{grace: u.transport.endpoint.options.StreamTimeout})
+	u.in.begin(kind, x.resp.Length, pace{grace: x.options().StreamTimeout})
 	u.used = true
 	x.respBody, x.up = &u.in, u
 }
@@ -462,6 +463,6 @@ func (p *pump) run() {
 	}
 	p.sent = true
 	if !p.answered.Load() {
-		raw.readWithin(p.u.transport.endpoint.options.ResponseTimeout)
+		raw.readWithin(p.u.x.options().ResponseTimeout)
 	}
 }

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 )
 
@@ -15,20 +16,22 @@ type version struct {
 
 // listenerView is a Listener made ready to serve.
 type listenerView struct {
-	name string
-	cfg  *Listener
-	err  error // why it does not serve all that cfg says
+	name    string
+	cfg     *Listener
+	options *Options // the engine's, and what the listener says of its own
+	err     error    // why it does not serve all that cfg says
 	// How a host finds its server: exact, then the longest wildcard, then any.
 	exact    map[string]*Server
 	wildcard map[string]*Server // by what follows "*."
 	any      *Server
 	tls      *termination
-	proof    bool // clients without a valid certificate are not served
+	proof    bool        // clients without a valid certificate are not served
+	policy   *HTTPPolicy // nil for none
 }
 
 // newListenerView makes cfg ready. An error does not stop it from serving what it can.
-func newListenerView(name string, cfg *Listener) (*listenerView, error) {
-	v := &listenerView{name: name, cfg: cfg, exact: map[string]*Server{}, wildcard: map[string]*Server{}}
+func newListenerView(name string, cfg *Listener, o *Options) (*listenerView, error) {
+	v := &listenerView{name: name, cfg: cfg, options: o.with(cfg.Limits), exact: map[string]*Server{}, wildcard: map[string]*Server{}}
 	var errs []error
 	for i := range cfg.Servers {
 		s := &cfg.Servers[i]
@@ -53,6 +56,11 @@ func newListenerView(name string, cfg *Listener) (*listenerView, error) {
 	v.tls, bad = newTermination(cfg)
 	v.proof = cfg.Protocol == HTTPS && cfg.Clients != nil && !cfg.Clients.InsecureFallback
 	errs = append(errs, bad...)
+	if err := cfg.HTTP.check(); err != nil {
+		errs = append(errs, fmt.Errorf("the policy for HTTP is not followed: %w", err))
+	} else {
+		v.policy = cfg.HTTP
+	}
 	v.err = errors.Join(errs...)
 	return v, v.err
 }

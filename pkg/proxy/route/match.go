@@ -105,22 +105,30 @@ func compileFields(fields []Field) ([]field, error) {
 	return compiled, nil
 }
 
-// compileRegex returns pattern so that it matches whole values only.
-func compileRegex(pattern string) (*regexp.Regexp, error) {
+// CheckRegex says why pattern is no expression that a rule may have: it is no RE2, or too large to be matched with each request.
+func CheckRegex(pattern string) error {
 	if len(pattern) > maxPattern {
-		return nil, fmt.Errorf("regular expression of %d bytes, at most %d are allowed", len(pattern), maxPattern)
+		return fmt.Errorf("regular expression of %d bytes, at most %d are allowed", len(pattern), maxPattern)
 	}
-	// The pattern has to be valid by itself: one like "a)|(b" must not reach out of the group below.
 	parsed, err := syntax.Parse(pattern, syntax.Perl)
 	if err != nil {
-		return nil, fmt.Errorf("regular expression: %w", err)
+		return fmt.Errorf("regular expression: %w", err)
 	}
 	program, err := syntax.Compile(parsed.Simplify())
 	if err != nil {
-		return nil, fmt.Errorf("regular expression: %w", err)
+		return fmt.Errorf("regular expression: %w", err)
 	}
 	if len(program.Inst) > maxProgram {
-		return nil, fmt.Errorf("regular expression too large: it compiles to %d instructions, at most %d are allowed", len(program.Inst), maxProgram)
+		return fmt.Errorf("regular expression too large: it compiles to %d instructions, at most %d are allowed", len(program.Inst), maxProgram)
+	}
+	return nil
+}
+
+// compileRegex returns pattern so that it matches whole values only.
+func compileRegex(pattern string) (*regexp.Regexp, error) {
+	// It has to be valid by itself: one like "a)|(b" must not reach out of the group below.
+	if err := CheckRegex(pattern); err != nil {
+		return nil, err
 	}
 	regex, err := regexp.Compile(`\A(?:` + pattern + `)\z`)
 	if err != nil {

@@ -1,0 +1,163 @@
+package proxy
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"unsafe"
+
+	"github.com/cloudgate-dev/cloudgate/pkg/proxy/h1"
+)
+
+// follow changes what endpoints are told as p says, apart from what Forward says itself.
+func (x *exchange) follow(p *HTTPPolicy) {
+	if p.DropFields {
+		dropOddNames(x.req.Fields)
+	}
+	if p.Forwarded != ForwardedTrusted {
+		x.forwardedBy(p)
+	}
+	if p.TraceField != "" {
+		x.trace(p.TraceField)
+	}
+	if p.HostPort {
+		x.nameHostPort()
+	}
+}
+
+// dropOddNames removes the fields whose names are not all letters, digits and hyphens.
+func dropOddNames(fields []h1.Field) {
+	for i := range fields {
+		if f := &fields[i]; f.ID == h1.Other && strings.ContainsFunc(f.Name, oddInName) {
+			f.Gone = true
+		}
+	}
+}
+
+func oddInName(r rune) bool {
+	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-'
+}
+
+// forwardedBy is exchange.forwarded for the other policies.
+func (x *exchange) forwardedBy(p *HTTPPolicy) {
+	mark := len(x.scratch)
+	for i := range x.req.Fields {
+		f := &x.req.Fields[i]
+		switch f.ID { //nolint:exhaustive // The other fields stay as they are.
+		case h1.ForwardedFor:
+			f.Gone = p.Forwarded != ForwardedPreserve
+			if p.Forwarded == ForwardedAppend && f.Value != "" {
+				x.scratch = append(append(x.scratch, f.Value...), ", "...)
+			}
+		case h1.ForwardedProto, h1.ForwardedPort:
+			f.Gone = true
+		case h1.ForwardedClientCert:
+			f.Gone = !x.client.trusted
+		}
+	}
+	if p.Forwarded == ForwardedAppend {
+		if p.ClientPort {
+			remote := x.client.remote
+			x.scratch = netip.AddrPortFrom(remote.Addr().WithZone(""), remote.Port()).AppendTo(x.scratch)
+		} else {
+			x.scratch = append(x.scratch, x.client.ip...)
+		}
+		x.req.Fields = append(x.req.Fields, h1.Field{Name: "X-Forwarded-For", Value: x.made(mark), ID: h1.ForwardedFor})
+	}
+	proto := "http"
+	if x.client.tls {
+		proto = "https"
+	}
+	x.req.Fields = append(x.req.Fields,
+		h1.Field{Name: "X-Forwarded-Proto", Value: proto, ID: h1.ForwardedProto},
+		h1.Field{Name: "X-Forwarded-Port", Value: x.client.port, ID: h1.ForwardedPort})
+}
+
+// made is what was appended to x.scratch from mark on.
+func (x *exchange) made(mark int) string {
+	made := x.scratch[mark:]
+	return unsafe.String(unsafe.SliceData(made), len(made))
+}
+
+// trace continues the request's trace in the field called name, or begins one.
+func (x *exchange) trace(name string) {
+	value, _ := h1.Lookup(x.req.Fields, name)
+	h1.Remove(x.req.Fields, name)
+	mark := len(x.scratch)
+	rooted := false
+	for rest, more := value, true; more; {
+		var part string
+		part, rest, more = strings.Cut(rest, ";")
+		rooted = rooted || strings.HasPrefix(strings.Trim(part, " "), "Root=")
+	}
+	if rooted {
+		x.scratch = append(x.scratch, "Self="...)
+	} else {
+		x.scratch = append(x.scratch, "Root="...)
+	}
+	x.scratch = appendTraceID(x.scratch)
+	for rest, more := value, value != ""; more; {
+		var part string
+		part, rest, more = strings.Cut(rest, ";")
+		if part = strings.Trim(part, " "); part != "" && !strings.HasPrefix(part, "Self=") {
+			x.scratch = append(append(x.scratch, ';'), part...)
+		}
+	}
+	x.req.Fields = append(x.req.Fields, h1.Field{Name: name, Value: x.made(mark)})
+}
+
+// appendTraceID appends a version, the time in seconds, and 96 random bits.
+func appendTraceID(b []byte) []byte {
+	var id [4 + 12]byte
+	now := wallClock().Unix()
+	id[0], id[1], id[2], id[3] = byte(now>>24), byte(now>>16), byte(now>>8), byte(now)
+	_, _ = rand.Read(id[4:]) // It never fails.
+	b = append(b, "1-"...)
+	b = append(hex.AppendEncode(b, id[:4]), '-')
+	return hex.AppendEncode(b, id[4:])
+}
+
+// nameHostPort has Host name the listener's port, where that is not the well-known one.
+func (x *exchange) nameHostPort() {
+	if x.req.Port != "" || x.req.Authority == "" || x.client.port == wellKnown("http") || x.client.port == wellKnown("https") {
+		return
+	}
+	mark := len(x.scratch)
+	x.scratch = append(append(append(x.scratch, strings.TrimSuffix(x.req.Authority, ":")...), ':'), x.client.port...)
+	x.req.Authority = x.made(mark)
+}
+
+// unreached is the status for endpoints that could not be connected to.
+func (x *exchange) unreached() int {
+	status := 0
+	if p := x.policy(); p != nil {
+		if status = p.Unreached.Refused; x.silent {
+			status = p.Unreached.Silent
+		}
+	}
+	if status == 0 {
+		status = http.StatusServiceUnavailable
+	}
+	return status
+}
+
+// timedOut reports whether err is how it ends that nothing came back.
+func timedOut(err error) bool {
+	var late net.Error
+	return errors.As(err, &late) && late.Timeout()
+}
+
+// showClient tells the endpoint of the client's certificate in fields of its own, and removes those that the client sent.
+func (x *exchange) showClient(c *ClientValidation) {
+	for i := range x.req.Fields {
+		f := &x.req.Fields[i]
+		if f.ID == h1.Other && len(f.Name) >= len(c.Fields) && h1.EqualFold(f.Name[:len(c.Fields)], c.Fields) {
+			f.Gone = true
+		}
+	}
+	x.req.Fields = append(x.req.Fields, x.client.shown...)
+}
