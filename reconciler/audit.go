@@ -3,6 +3,8 @@ package reconciler
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -10,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	gwv1 "sigs.k8s.io/gateway-api/apis/v1"
 
+	"github.com/cloudgate-dev/cloudgate/pkg/cloud"
 	"github.com/cloudgate-dev/cloudgate/pkg/graph"
 	"github.com/cloudgate-dev/cloudgate/pkg/ir"
 )
@@ -21,10 +24,11 @@ type auditor struct {
 
 	mu      sync.Mutex           // one audit at a time
 	orphans map[orphan]time.Time // when each was first seen
+	audited map[*executor]bool   // the cloud was read since the start
 }
 
 func newAuditor(c *Controller) *auditor {
-	return &auditor{c: c, orphans: make(map[orphan]time.Time)}
+	return &auditor{c: c, orphans: make(map[orphan]time.Time), audited: make(map[*executor]bool)}
 }
 
 // Audit reads every cloud that is in use now, as it is otherwise done from time to time: what somebody else changed is found, and
@@ -106,12 +110,21 @@ func (a *auditor) auditCloud(ctx context.Context, x *executor) error {
 	if err != nil {
 		return err
 	}
+	var failed *cloud.Error
+	if slices.ContainsFunc(slices.Collect(maps.Values(all)), shallow) && a.again(x) {
+		var read []finding
+		read, failed = a.auditDeep(ctx, x)
+		findings = append(findings, read...)
+	}
 	for _, f := range findings {
 		if f.entry.audited(c.now()) || f.news {
 			c.wake(ctx, f.entry.gateway)
 		}
 	}
 	a.sweep(ctx, x, all)
+	if failed != nil {
+		return failed
+	}
 	return nil
 }
 

@@ -32,9 +32,13 @@ type testCloud struct {
 	applied  []plan.Step
 	observed []cloud.Scope
 	ids      int
+	outside  bool     // Observe of a whole cluster reads no content
 	careless bool     // Observe returns what belongs to other clusters too
 	polls    int      // Observes after which a new load balancer is ready
 	at       []string // addresses that a load balancer has from its next change on
+
+	refused     []cloud.Refusal    // that Compile returns
+	differences []cloud.Difference // the same
 
 	// onApply and onObserve make calls fail. onApply runs before anything is changed, onApplied after.
 	onApply   func(plan.Step) *cloud.Error
@@ -93,7 +97,9 @@ func (c *testCloud) Compile(want *ir.LoadBalancer) (cloud.Compiled, error) {
 			}
 		}
 	}
-	return cloud.Compiled{Graph: g}, nil
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return cloud.Compiled{Graph: g, Refused: c.refused, Differences: c.differences}, nil
 }
 
 func (c *testCloud) Observe(_ context.Context, scope cloud.Scope) (map[ir.OwnerKey]graph.Graph, error) {
@@ -121,6 +127,12 @@ func (c *testCloud) Observe(_ context.Context, scope cloud.Scope) (map[ir.OwnerK
 		}
 		copied := make(graph.Graph)
 		for id, n := range g {
+			if c.outside && scope.UID == "" {
+				if n.Within != (graph.ID{}) {
+					continue
+				}
+				n.Spec, n.Refs, n.Addresses = nil, nil, nil
+			}
 			copied[id] = n
 		}
 		out[key] = copied

@@ -46,6 +46,8 @@ type Config struct {
 	AuditInterval time.Duration
 	// AuditDelay bounds how long after the start the first audit comes, at random. Default: a tenth of AuditInterval, at most 30 s.
 	AuditDelay time.Duration
+	// DeepAudits is in how many audits the content of everything is read once, in a cloud that is read in bulk without it. Default 6.
+	DeepAudits int
 	// OrphanGrace is how long resources may have no Gateway before they are deleted. Default 5 minutes.
 	OrphanGrace time.Duration
 
@@ -85,6 +87,7 @@ func (c *Config) complete() error {
 	}
 	fill(&c.AuditInterval, 10*time.Minute)
 	fill(&c.AuditDelay, min(c.AuditInterval/10, 30*time.Second))
+	fill(&c.DeepAudits, 6)
 	fill(&c.OrphanGrace, 5*time.Minute)
 	fill(&c.Workers, 8)
 	fill(&c.StepsAtOnce, 16)

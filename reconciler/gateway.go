@@ -2,7 +2,6 @@ package reconciler
 
 import (
 	"context"
-	"errors"
 	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -127,22 +126,14 @@ func (c *Controller) apply(ctx context.Context, x *executor, e *entry, wanted *i
 		return p
 	}
 	p := c.converge(ctx, x, e, compiled.Graph)
-	p.refused = refusals(compiled.Refused)
+	p.refused, p.differences = refusals(wanted, compiled.Refused), differences(wanted, compiled.Differences)
+	p.refusedNow = e.refuses(p.refused)
 	return p
-}
-
-// refusals are the parts that a cloud cannot have, as failures that only an edit ends.
-func refusals(refused []cloud.Refusal) []status.Failure {
-	out := make([]status.Failure, 0, len(refused))
-	for _, r := range refused {
-		out = append(out, status.Failure{Source: r.Source, Err: &cloud.Error{Kind: r.Kind, Op: "compile", Err: errors.New(r.Text)}})
-	}
-	return out
 }
 
 // outcomeOf says what a pass came to in the terms of package status. What was not asked of the cloud is as the LoadBalancer remembers it.
 func outcomeOf(p *pass, lb *v1alpha1.LoadBalancer) status.Outcome {
-	o := status.Outcome{Applied: p.applied, Pending: p.pending, Drift: p.drift}
+	o := status.Outcome{Applied: p.applied, Pending: p.pending, Drift: p.drift, Differences: p.differences}
 	if p.got != nil {
 		o.Addresses = addresses(p.got)
 	} else {
@@ -232,6 +223,7 @@ func (c *Controller) tell(ctx context.Context, gw *gwv1.Gateway, lb *v1alpha1.Lo
 		case cloud.Unknown, cloud.Throttled, cloud.Unavailable, cloud.Conflict, cloud.NotFound:
 		}
 	}
+	c.tellRefused(gw, p.refusedNow)
 	if p.began {
 		c.warn(gw, "CloudUnavailable", "Apply", p.outage)
 	}

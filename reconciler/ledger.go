@@ -12,6 +12,7 @@ import (
 	"github.com/cloudgate-dev/cloudgate/pkg/graph"
 	"github.com/cloudgate-dev/cloudgate/pkg/ir"
 	"github.com/cloudgate-dev/cloudgate/pkg/plan"
+	"github.com/cloudgate-dev/cloudgate/pkg/status"
 )
 
 // ledger remembers what each cloud has.
@@ -54,6 +55,9 @@ type entry struct {
 	mu       sync.Mutex
 	known    bool        // got is what the cloud has; while it is false and got is not nil, got may be behind by one lost answer
 	got      graph.Graph // shared: replaced, never changed
+	glimpse  graph.Graph // what an audit that reads no content saw while nothing was known; nil where none did
+	doubted  bool        // an audit saw something else than what is remembered: whatever settled says, the cloud is to be observed
+	deep     time.Time   // when the content was last read
 	settled  string      // the digest of the want that got was brought to completely, or ""
 	want     graph.Graph // that want, where this process saw it
 	changes  uint64      // counts what changed or may have changed the cloud, so that an older observation is not believed
@@ -66,6 +70,7 @@ type entry struct {
 	working  time.Time // since when the cloud has work that is pending; zero where it has none
 	retries  int       // passes in a row that ended with something to try again
 	outage   outage
+	refused  []status.Failure // what the compiler left out of the last want
 
 	observeErr   *cloud.Error // why the cloud could not be read
 	observeAfter time.Time    // when to try again
@@ -91,10 +96,7 @@ func (l *ledger) entry(provider string, owner ir.Owner, name types.NamespacedNam
 	if fresh {
 		e.known, e.got = true, graph.Graph{}
 	} else if bulk, ok := l.prefetched[provider]; ok && l.now().Sub(bulk.at) < prefetchLife {
-		e.known, e.got, e.checked = true, bulk.rests[key.owner], true
-		if e.got == nil {
-			e.got = graph.Graph{}
-		}
+		e.learnt(bulk.rests[key.owner], bulk.at)
 	}
 	l.entries[key] = e
 	return e
@@ -213,7 +215,7 @@ func (l *ledger) observeAll(ctx context.Context, x *executor, cluster string) (*
 	}
 	f := &filling{all: all}
 	for key, e := range before {
-		if news, ok := e.observed(all[key], changes[key]); ok {
+		if news, ok := e.observed(all[key], changes[key], l.now()); ok {
 			f.findings = append(f.findings, finding{e, news})
 		}
 	}
@@ -221,7 +223,7 @@ func (l *ledger) observeAll(ctx context.Context, x *executor, cluster string) (*
 	for key, e := range l.of(x.provider.Name()) {
 		// It came while the cloud was being read, and nothing was asked of the cloud for it since. Whoever made it waits for this result.
 		if before[key] == nil && !e.isKnown() {
-			e.observed(all[key], 0)
+			e.observed(all[key], 0, l.now())
 		}
 	}
 	return f, nil
@@ -242,20 +244,35 @@ func (l *ledger) keep(provider string, all map[ir.OwnerKey]graph.Graph) {
 
 // observed takes over what the cloud was seen to have, unless something changed since the count changes was taken. It tells whether it
 // was believed, and whether a pass has to look at it.
-func (e *entry) observed(got graph.Graph, changes uint64) (news, believed bool) {
+func (e *entry) observed(got graph.Graph, changes uint64, now time.Time) (news, believed bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.running || e.changes != changes {
 		return false, false
 	}
+	return e.learnt(got, now), true
+}
+
+// learnt is observed for who holds mu. It tells whether a pass has to look at it.
+func (e *entry) learnt(got graph.Graph, now time.Time) (news bool) {
 	if got == nil {
 		got = graph.Graph{}
 	}
+	if shallow(got) {
+		return e.glimpsed(got)
+	}
 	news = !e.known || e.drift != nil || !sameCloud(e.got, got)
 	e.drift = nil
-	e.known, e.got, e.checked = true, got, true
+	e.read(got, now)
+	e.checked = true
+	return news
+}
+
+// read takes over what the cloud has, whole.
+func (e *entry) read(got graph.Graph, now time.Time) {
+	e.known, e.got, e.deep = true, got, now
+	e.glimpse, e.doubted = nil, false
 	e.observeErr, e.observeAfter = nil, time.Time{}
-	return news, true
 }
 
 // sameCloud tells whether a plan from a would be the same as one from b.

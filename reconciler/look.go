@@ -176,7 +176,7 @@ func (c *Controller) known(ctx context.Context, x *executor, e *entry) (graph.Gr
 	if failed != nil {
 		return nil, failed
 	}
-	if _, believed := e.observed(all[e.owner.Key()], changes); !believed {
+	if _, believed := e.observed(all[e.owner.Key()], changes, c.now()); !believed {
 		return nil, &cloud.Error{Kind: cloud.Conflict, Op: "observe", Err: errors.New("the cloud is being changed")}
 	}
 	return all[e.owner.Key()], nil

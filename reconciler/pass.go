@@ -45,14 +45,18 @@ type pass struct {
 	pending  []string
 	failures []failure        // sorted by step
 	refused  []status.Failure // of the compiler: for the statuses alone
-	fresh    []failure        // those of failures that were not there, or were others, before
-	drift    []string         // what the last audit found, while it is not forgotten
-	found    []string         // drift that this pass found and set out to repair
-	settled  string           // the digest, where applied
-	again    time.Duration
-	moment   bool   // the cloud works on it, and has for a moment only: there is nothing to report yet
-	outage   string // what there is to say of the outage that the pass met; "" when it met none
-	began    bool   // the outage is to be told by an event now
+	// refusedNow are those of refused that are told by an event, and differences what the cloud does otherwise than it should.
+	refusedNow  []status.Failure
+	differences []cloud.Difference
+
+	fresh   []failure // those of failures that were not there, or were others, before
+	drift   []string  // what the last audit found, while it is not forgotten
+	found   []string  // drift that this pass found and set out to repair
+	settled string    // the digest, where applied
+	again   time.Duration
+	moment  bool   // the cloud works on it, and has for a moment only: there is nothing to report yet
+	outage  string // what there is to say of the outage that the pass met; "" when it met none
+	began   bool   // the outage is to be told by an event now
 }
 
 // converge brings the owner of e to want, as far as it can be done now.
@@ -87,12 +91,17 @@ func (c *Controller) learn(ctx context.Context, x *executor, e *entry, want grap
 	known, got, settled := e.known, e.got, e.settled
 	poll := known && len(pendings(got)) > 0 && !c.now().Before(e.polled.Add(c.pollDelay(e.polls)))
 	wait := e.observeAfter
+	seen, doubted := e.glimpse != nil, e.doubted
+	if !known && !doubted && settled != "" && settled == digest(want) {
+		if e.glimpseFits(want) {
+			e.mu.Unlock()
+			p.applied, p.settled = true, settled
+			return false
+		}
+		e.checked = true // what the audit saw and is found now was not done here
+	}
 	e.mu.Unlock()
 
-	if !known && settled != "" && settled == digest(want) {
-		p.applied, p.settled = true, settled
-		return false
-	}
 	if known && !poll {
 		p.asked = true
 		return true
@@ -103,7 +112,7 @@ func (c *Controller) learn(ctx context.Context, x *executor, e *entry, want grap
 		return false
 	}
 	var err *cloud.Error
-	if !known && got == nil {
+	if !known && got == nil && !seen {
 		_, findings, failed := c.ledger.fill(ctx, x, c.cfg.Cluster, func() bool { return !e.isKnown() })
 		for _, f := range findings {
 			if f.news && f.entry != e {
@@ -151,9 +160,8 @@ func (c *Controller) observe(ctx context.Context, x *executor, e *entry, poll bo
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.known, e.got = true, got
+	e.read(got, c.now())
 	e.changes++
-	e.observeErr, e.observeAfter = nil, time.Time{}
 	if poll {
 		e.polled = c.now()
 		e.polls++

@@ -345,7 +345,7 @@ func (w *withdrawal) removeAll(ctx context.Context, x *executor, all map[ir.Owne
 		owner := ir.Owner{Cluster: key.Cluster, UID: key.UID}
 		w.c.ledger.forget(key)
 		e := w.c.ledger.entry(x.provider.Name(), owner, types.NamespacedName{}, "", false)
-		e.observed(got, 0)
+		e.observed(got, 0, w.c.now())
 		p := w.c.converge(ctx, x, e, graph.Graph{})
 		after, what, err := w.emptied(&p)
 		if err != nil {

@@ -155,7 +155,7 @@ func (w *writer) listenerProgrammed(c *conditions, l translate.ListenerReport) {
 	case !l.Programmed:
 		fail(string(gwv1.ListenerReasonInvalid), "The listener cannot be served without what its ResolvedRefs condition names.")
 	case len(blamed) > 0:
-		fail(string(gwv1.ListenerReasonInvalid), "The cloud rejects the listener: "+list(blamed)+". Change it; nothing is retried until then.")
+		fail(string(gwv1.ListenerReasonInvalid), blamed)
 	case w.progress.phase == phaseFailed && stillTrue(c, w.answers):
 		// What fails is something else: the cloud has had this listener, as it is asked for now, and answers.
 	case w.progress.phase == phaseFailed:
@@ -169,14 +169,24 @@ func (w *writer) listenerProgrammed(c *conditions, l translate.ListenerReport) {
 	}
 }
 
-// blamed returns what the cloud said about those failures that concern one thing alone, sorted.
-func (w *writer) blamed(about func(Failure) bool) []string {
-	var out []string
+// blamed returns what the cloud said about those failures that concern one thing alone, as sentences, and nothing where there are none.
+func (w *writer) blamed(about func(Failure) bool) string {
+	var rejected, refused []string
 	for _, f := range w.o.Failures {
-		if blamable(f) && about(f) {
-			out = append(out, failureText(f.Err))
+		switch {
+		case !blamable(f) || !about(f):
+		case f.Refused:
+			refused = append(refused, cause(f.Err.Err))
+		default:
+			rejected = append(rejected, failureText(f.Err))
 		}
 	}
-	slices.Sort(out)
-	return slices.Compact(out)
+	var out []string
+	if len(refused) > 0 {
+		out = append(out, "This cloud cannot have the listener: "+list(refused)+".")
+	}
+	if len(rejected) > 0 {
+		out = append(out, "The cloud rejects the listener: "+list(rejected)+". Change it; nothing is retried until then.")
+	}
+	return strings.Join(out, " ")
 }

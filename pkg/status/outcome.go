@@ -17,6 +17,8 @@ type Outcome struct {
 	Pending   []string  // what the cloud is still doing, in words for a user, in any order
 	Failures  []Failure // what the cloud refused or could not do
 	Addresses []string  // IPs and host names at which the load balancers answer, in any order
+	// Differences are the parts that the cloud has, and that do not do exactly what they should, in any order.
+	Differences []cloud.Difference
 	// Drift is what somebody else had changed in the cloud, one line for each resource, and what is being repaired.
 	Drift []string
 }
@@ -25,6 +27,8 @@ type Outcome struct {
 type Failure struct {
 	Err    *cloud.Error
 	Source ir.Source // the listener, route or Service; zero where it is not known, and the whole Gateway is concerned
+	// Refused tells that it was known before the cloud was asked, and that the part is left out. Whatever its kind, it costs that part alone.
+	Refused bool
 }
 
 // Result is the whole status that every object of a Snapshot is to have. What other controllers wrote is in it, untouched. An

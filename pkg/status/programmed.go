@@ -132,7 +132,7 @@ func cause(err error) string {
 
 // blamable tells whether a failure concerns one listener or one rule alone: the cloud rejects it, and we know what it came from.
 func blamable(f Failure) bool {
-	rejected := f.Err != nil && (f.Err.Kind == cloud.Invalid || f.Err.Kind == cloud.Unsupported)
+	rejected := f.Err != nil && (f.Refused || f.Err.Kind == cloud.Invalid || f.Err.Kind == cloud.Unsupported)
 	return rejected && (isRoute(f.Source.Kind) || isListener(f.Source))
 }
 

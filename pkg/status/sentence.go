@@ -14,8 +14,12 @@ const (
 	maxDetail    = 300  // of what somebody else wrote
 )
 
-// codeRejected is for a rule that the cloud rejects: Where is the rule, Detail what the cloud said.
-const codeRejected translate.Code = 255
+// What is learnt after translate. Where is the rule, where it is one of a route.
+const (
+	codeRejected  translate.Code = 255 - iota // the cloud rejects it, Detail is what the cloud said
+	codeRefused                               // it is left out, because the cloud cannot have it; Detail says why
+	codeDifferent                             // the cloud has it, and does it otherwise than it should; Detail says how
+)
 
 // verdictMessage returns the problems of a verdict as sentences, after fine where the verdict is good.
 func verdictMessage(v translate.Verdict, fine string) string {

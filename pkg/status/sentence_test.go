@@ -13,7 +13,7 @@ import (
 func TestEveryCodeHasASentence(t *testing.T) {
 	whole := regexp.MustCompile(`^[a-zA-Z0-9\["].*\.$`)
 	seen := map[string]translate.Code{}
-	for _, code := range append(translate.Codes(), codeRejected) {
+	for _, code := range append(translate.Codes(), codeRejected, codeRefused, codeDifferent) {
 		p := translate.Problem{Code: code, Where: "here", Value: "V", Detail: "D", Feature: ir.FeatureUDP,
 			Object: translate.Object{Kind: "Service", Namespace: "ns", Name: "name"}}
 		got := sentence(p)

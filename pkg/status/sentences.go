@@ -134,6 +134,14 @@ func ruleSentence(p translate.Problem) (string, bool) {
 		return fmt.Sprintf("%sthis cloud does %s with a difference: %s.", at(p), p.Feature, p.Detail), true
 	case codeRejected:
 		return fmt.Sprintf("%sthe cloud rejects it: %s. Change it; nothing is retried until then.", at(p), p.Detail), true
+	case codeRefused:
+		return fmt.Sprintf("%sthis cloud cannot have it: %s.", at(p), p.Detail), true
+	case codeDifferent:
+		start := "This"
+		if p.Where != "" {
+			start = at(p) + "this"
+		}
+		return fmt.Sprintf("%s cloud does it with a difference: %s.", start, p.Detail), true
 	default:
 		return "", false
 	}

@@ -63,13 +63,13 @@ func golden(t *testing.T, path string, value any) {
 
 func outcome(t *testing.T, o translatetest.Outcome) status.Outcome {
 	t.Helper()
-	out := status.Outcome{Applied: o.Applied, Pending: o.Pending, Addresses: o.Addresses, Drift: o.Drift}
+	out := status.Outcome{Applied: o.Applied, Pending: o.Pending, Addresses: o.Addresses, Drift: o.Drift, Differences: o.Differences}
 	for _, f := range o.Failures {
 		err := &cloud.Error{Kind: kind(t, f.Kind), Op: f.Op, Err: errors.New(f.Message)}
 		if f.Address != "" {
 			err.Err = &cloud.AddressError{Address: f.Address, Err: err.Err}
 		}
-		out.Failures = append(out.Failures, status.Failure{Err: err, Source: f.Source})
+		out.Failures = append(out.Failures, status.Failure{Err: err, Source: f.Source, Refused: f.Refused})
 	}
 	return out
 }

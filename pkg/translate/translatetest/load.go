@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/cloudgate-dev/cloudgate/pkg/api/v1alpha1"
+	"github.com/cloudgate-dev/cloudgate/pkg/cloud"
 	"github.com/cloudgate-dev/cloudgate/pkg/ir"
 	"github.com/cloudgate-dev/cloudgate/pkg/translate"
 )
@@ -37,6 +38,8 @@ type Outcome struct {
 	Addresses []string  `json:"addresses"`
 	Drift     []string  `json:"drift"`
 	Failures  []Failure `json:"failures"`
+
+	Differences []cloud.Difference `json:"differences"`
 }
 
 // Failure is one error of the cloud.
@@ -46,6 +49,7 @@ type Failure struct {
 	Message string    `json:"message"`
 	Address string    `json:"address"` // makes it a cloud.AddressError
 	Source  ir.Source `json:"source"`
+	Refused bool      `json:"refused"` // by the compiler
 }
 
 // Stories returns the stories below a folder, by name.
