@@ -127,7 +127,7 @@ func (r *Region) DescribeSecurityGroups(_ context.Context, in *ec2.DescribeSecur
 		}
 		var err error
 		out.SecurityGroups, out.NextToken, err = ec2Query[*SecurityGroup, types.SecurityGroup]{
-			table: r.securityGroups, ids: ids, param: "groupId", absent: absentGroup, show: r.showGroup,
+			region: r, table: r.securityGroups, ids: ids, param: "groupId", absent: absentGroup, show: r.showGroup,
 			fields: securityGroupFields, filters: in.Filters, max: in.MaxResults, token: in.NextToken,
 		}.run()
 		return err

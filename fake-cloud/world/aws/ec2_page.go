@@ -14,7 +14,8 @@ const (
 
 // ec2Query is one call of a Describe action of EC2: rows of type P shown as T.
 type ec2Query[P row, T any] struct {
-	table interface {
+	region *Region
+	table  interface {
 		get(key string) (P, bool)
 		all() []P
 	}
@@ -51,6 +52,9 @@ func (q ec2Query[P, T]) run() ([]T, *string, error) {
 	}
 	var matching []shown
 	for _, r := range rows {
+		if q.region.unseen(r.meta()) {
+			continue
+		}
 		if v := q.show(r); passes(&v) {
 			matching = append(matching, shown{r, v})
 		}
@@ -90,7 +94,7 @@ func (q ec2Query[P, T]) named() ([]P, error) {
 	rows := make([]P, 0, len(q.ids))
 	for _, id := range q.ids {
 		r, ok := q.table.get(id)
-		if !ok {
+		if !ok || q.region.unseen(r.meta()) {
 			return nil, q.absent(id)
 		}
 		if i, found := place(rows, r); !found {

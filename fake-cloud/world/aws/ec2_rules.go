@@ -330,7 +330,7 @@ func (r *Region) DescribeSecurityGroupRules(_ context.Context, in *ec2.DescribeS
 	out := &ec2.DescribeSecurityGroupRulesOutput{}
 	err := r.read(func() (err error) {
 		out.SecurityGroupRules, out.NextToken, err = ec2Query[*SecurityGroupRule, types.SecurityGroupRule]{
-			table: r.securityGroupRules, ids: in.SecurityGroupRuleIds, param: "securityGroupRuleId", absent: absentRule, show: showRule,
+			region: r, table: r.securityGroupRules, ids: in.SecurityGroupRuleIds, param: "securityGroupRuleId", absent: absentRule, show: showRule,
 			fields: securityGroupRuleFields, filters: in.Filters, max: in.MaxResults, token: in.NextToken,
 		}.run()
 		return err

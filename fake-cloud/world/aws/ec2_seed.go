@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"net/netip"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 )
@@ -14,9 +15,13 @@ const zoneLetters = "abc"
 // subnetBits is how much longer the prefix of a default subnet is than its VPC's: of 172.31.0.0/16 it is a /20, as in AWS.
 const subnetBits = 4
 
+// regionAge is how old what a region is seeded with is when it is first looked at: old enough for everybody to see it.
+const regionAge = 24 * time.Hour
+
 // seed gives a new region what AWS gives one: a default VPC, a default subnet in each zone, an internet gateway, a main route
 // table that leads to it, and a default security group. The lock is held.
 func (r *Region) seed(x *tx) {
+	x.now = x.now.Add(-regionAge)
 	cidr := r.cloud.cfg.VPCCIDR
 	vpc := r.newVPC(x, cidr, true, nil)
 	gateway := x.id("igw")
