@@ -55,6 +55,11 @@ func (e *Engine) newPool(name string, cfg *Pool) *pool {
 		ep.refs++
 		m := &member{endpoint: ep, weight: uint64(cmp.Or(want.Weight, 1)), draining: want.Draining}
 		m.allow(cfg.Protocol, &cfg.Limits)
+		if cfg.Algorithm.hashes() {
+			m.mark = markOf(want.Address)
+		}
+		m.announces = cfg.ProxyProtocol && cfg.Protocol == PoolTCP
+		m.poses = cfg.PreserveClient && (cfg.Protocol == PoolTCP || cfg.Protocol == PoolUDP)
 		m.stake = e.holdStake(stakeKey{name, key}, cfg.Limits.Drain, want.Draining)
 		if cfg.Health != nil {
 			m.check = e.holdCheck(checkKey{key, *cfg.Health}, ep)

@@ -3,7 +3,6 @@ package proxy
 import (
 	"context"
 	"io"
-	"net/netip"
 
 	"github.com/cloudgate-dev/cloudgate/pkg/proxy/h1"
 )
@@ -68,15 +67,15 @@ func (x *exchange) options() *Options {
 
 // client is what is known of a client's connection. It does not change once requests come.
 type client struct {
-	remote, local netip.AddrPort
-	ip            string // remote's address, as X-Forwarded-For writes it
-	port          string // local's port
-	tls           bool
-	serverName    string     // that the client asked for in its TLS handshake, lower case; "" when none
-	certificate   string     // that it has proven, as X-Forwarded-Client-Cert says it; "" when none
-	shown         []h1.Field // of the certificate, as ClientValidation.Fields says; nil for none
-	trusted       bool       // its X-Forwarded-* fields are continued
-	counters      *counters
+	flow
+	ip          string // remote's address, as X-Forwarded-For writes it
+	port        string // local's port
+	tls         bool
+	serverName  string     // that the client asked for in its TLS handshake, lower case; "" when none
+	certificate string     // that it has proven, as X-Forwarded-Client-Cert says it; "" when none
+	shown       []h1.Field // of the certificate, as ClientValidation.Fields says; nil for none
+	trusted     bool       // its X-Forwarded-* fields are continued
+	counters    *counters
 }
 
 // body is the body of a message as it arrives.

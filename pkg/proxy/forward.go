@@ -14,7 +14,7 @@ func (x *exchange) forward() {
 		x.resume(f)
 	}
 	if x.backend == nil {
-		x.backend = f.choose()
+		x.backend = f.chooseFor(&x.client.flow)
 	}
 	if x.backend == nil {
 		x.answer(http.StatusInternalServerError, "no backend has weight")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -87,6 +88,7 @@ type check struct {
 	refs     int // guarded by Engine.mu
 	report   func(format string, args ...any)
 
+	since  atomic.Int64 // coarse time of when it became what it is
 	mu     sync.Mutex
 	health Health
 	reason string
@@ -223,5 +225,6 @@ func (c *check) fail(reason string) {
 func (c *check) become(h Health, reason string) {
 	c.report("endpoint %s: %s %s", c.key.address, h, reason)
 	c.health, c.reason, c.streak = h, reason, 0
+	c.since.Store(coarse())
 	c.endpoint.epoch.Add(1)
 }

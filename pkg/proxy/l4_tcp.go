@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
+	"net/netip"
 	"syscall"
 )
 
@@ -25,13 +26,13 @@ type forwarding struct {
 // answer without bytes.
 func (l *listener) forward(s *session, f forwarding) {
 	counters := &l.engine.layer4
-	p := l.engine.route4(f.version, f.server, s.client.serverName)
+	p := l.engine.route4(f.version, f.server, s.client.serverName, &s.client.flow)
 	if p == nil {
 		counters.refused.Add(1)
 		s.reset()
 		return
 	}
-	m, up := l.engine.connect(p)
+	m, up := l.engine.connect(p, &s.client.flow)
 	if m == nil {
 		counters.unreachable.Add(1)
 		s.reset()
@@ -74,15 +75,15 @@ func (c upstreamConn) close() { _ = c.raw.Close() } // It may be closed already.
 
 // connect opens a connection to an endpoint of p. While none can be opened it tries another endpoint, which is always right before the
 // first byte. The member is nil when no endpoint could be reached; otherwise the caller calls its end after use.
-func (e *Engine) connect(p *pool) (*member, upstreamConn) {
+func (e *Engine) connect(p *pool, f *flow) (*member, upstreamConn) {
 	var t tried
 	for range e.options.MaxTries {
-		m := p.admit(&t)
+		m := p.admit(f, &t)
 		if m == nil {
 			break
 		}
 		t.add(m.endpoint)
-		up, err := m.connect(e.ctx)
+		up, err := m.connect(e.ctx, f)
 		if err == nil {
 			return m, up
 		}
@@ -100,34 +101,81 @@ func exhausted(err error) bool {
 	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.EADDRNOTAVAIL)
 }
 
-// connect opens a connection to the endpoint, and TLS on it where its pools say so.
-func (e *endpoint) connect(ctx context.Context) (upstreamConn, error) {
+// connect opens a connection to the endpoint for f, and TLS on it where its pools say so.
+func (m *member) connect(ctx context.Context, f *flow) (upstreamConn, error) {
+	e := m.endpoint
 	if e.options.DialTimeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, e.options.DialTimeout)
 		defer cancel()
 	}
-	return e.connectTLS(ctx, e.tls)
+	if !m.announces && !m.poses {
+		return e.connectTLS(ctx, e.tls)
+	}
+	raw, err := m.dialFor(ctx, f)
+	if err != nil {
+		return upstreamConn{}, err
+	}
+	if m.announces {
+		if _, err := raw.Write(proxyHeader(f)); err != nil {
+			_ = raw.Close() // The write's error is the one that says something.
+			return upstreamConn{}, err
+		}
+	}
+	return secure(ctx, raw, e.tls)
+}
+
+// dialFor opens a connection, from the client's address where the pool wants that and the machine has it.
+func (m *member) dialFor(ctx context.Context, f *flow) (*rawConn, error) {
+	if from := f.remote.Addr(); m.posesAs(from) {
+		raw, err := m.dial(ctx, from)
+		if !errors.Is(err, syscall.EADDRNOTAVAIL) {
+			return raw, err
+		}
+	}
+	return m.dial(ctx, netip.Addr{})
+}
+
+// posesAs reports whether connections to the endpoint are to come from an address, if the machine has it.
+func (m *member) posesAs(from netip.Addr) bool {
+	return m.poses && from.Unmap().Is4() == m.address().Addr().Unmap().Is4()
 }
 
 // connectTLS opens a connection to the endpoint, with TLS unless config is nil.
 func (e *endpoint) connectTLS(ctx context.Context, config *tls.Config) (upstreamConn, error) {
-	if e.broken != nil {
-		return upstreamConn{}, e.broken
-	}
-	var dialer net.Dialer
-	conn, err := dialer.DialContext(ctx, "tcp", e.key.address.String())
+	raw, err := e.dial(ctx, netip.Addr{})
 	if err != nil {
 		return upstreamConn{}, err
 	}
+	return secure(ctx, raw, config)
+}
+
+// dial opens a connection to the endpoint from an address of this machine, any where that is not valid.
+func (e *endpoint) dial(ctx context.Context, from netip.Addr) (*rawConn, error) {
+	if e.broken != nil {
+		return nil, e.broken
+	}
+	var dialer net.Dialer
+	if from.IsValid() {
+		dialer.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(from, 0))
+	}
+	conn, err := dialer.DialContext(ctx, "tcp", e.key.address.String())
+	if err != nil {
+		return nil, err
+	}
 	tcp, ok := conn.(*net.TCPConn)
 	if !ok {
-		return upstreamConn{}, errors.Join(errors.New("not a TCP connection"), conn.Close())
+		return nil, errors.Join(errors.New("not a TCP connection"), conn.Close())
 	}
 	raw, err := newRawConn(tcp)
 	if err != nil {
-		return upstreamConn{}, errors.Join(err, tcp.Close())
+		return nil, errors.Join(err, tcp.Close())
 	}
+	return raw, nil
+}
+
+// secure speaks TLS on raw, unless config is nil. It closes raw where it fails.
+func secure(ctx context.Context, raw *rawConn, config *tls.Config) (upstreamConn, error) {
 	if config == nil {
 		return upstreamConn{raw: raw, wire: raw}, nil
 	}

@@ -110,13 +110,14 @@ func (s *udpServer) handle(v *version, from netip.AddrPort, datagram []byte) {
 // begin starts a session with the first endpoint that takes its first datagram. s.mu is held.
 func (s *udpServer) begin(v *version, from netip.AddrPort, datagram []byte, t *tried) {
 	e := s.listener.engine
-	p := e.route4(v, v.site.server(""), "")
+	f := flow{from, s.listener.address}
+	p := e.route4(v, v.site.server(""), "", &f)
 	if p == nil {
 		e.layer4.refused.Add(1)
 		return
 	}
 	for range e.options.MaxTries {
-		m := p.admit(t)
+		m := p.admit(&f, t)
 		if m == nil {
 			break
 		}
@@ -143,11 +144,10 @@ func (s *udpServer) open(v *version, p *pool, m *member, from netip.AddrPort) (*
 	for limit := e.options.MaxSessions; limit >= 0 && len(s.sessions) >= max(limit, 1); {
 		s.evict()
 	}
-	address := net.UDPAddrFromAddrPort(m.address())
-	conn, err := net.DialUDP("udp", nil, address)
+	conn, err := m.dialUDP(from.Addr())
 	if exhausted(err) && len(s.sessions) > 0 {
 		s.evict()
-		conn, err = net.DialUDP("udp", nil, address)
+		conn, err = m.dialUDP(from.Addr())
 	}
 	if err != nil {
 		return nil, err
@@ -164,6 +164,18 @@ func (s *udpServer) open(v *version, p *pool, m *member, from netip.AddrPort) (*
 	s.running.Add(1)
 	go session.receive()
 	return session, nil
+}
+
+// dialUDP makes a socket for a client: with its address where the pool wants that and the machine has it.
+func (m *member) dialUDP(client netip.Addr) (*net.UDPConn, error) {
+	to := net.UDPAddrFromAddrPort(m.address())
+	if m.posesAs(client) {
+		conn, err := net.DialUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(client.Unmap(), 0)), to)
+		if !errors.Is(err, syscall.EADDRNOTAVAIL) {
+			return conn, err
+		}
+	}
+	return net.DialUDP("udp", nil, to)
 }
 
 // evict ends the session whose client has been silent for longest. s.mu is held.
@@ -241,14 +253,14 @@ func (u *udpSession) stir() { u.spoke = coarse() }
 // serves reports whether the session is what the configuration and the endpoint's health would have: a client that never falls silent
 // would otherwise stay with an endpoint that is gone.
 func (u *udpSession) serves(v *version) bool {
-	if u.member.retired.Load() || u.member.check != nil && u.member.check.state() == Unhealthy {
+	if u.member.retired.Load() || u.member.check != nil && u.member.check.state() == Unhealthy && !(u.pool.cfg.FailOpen && u.pool.current().open) {
 		return false
 	}
 	if u.version == v {
 		return true
 	}
 	e := u.server.listener.engine
-	if !e.routes4(v.site.server(""), "", u.pool.name) {
+	if !e.routes4(v.site.server(""), "", &flow{u.client, u.server.listener.address}, u.pool.name) {
 		return false
 	}
 	p := v.pools[u.pool.name]

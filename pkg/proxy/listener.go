@@ -157,8 +157,7 @@ func (l *listener) serve(tcp *net.TCPConn) {
 	}
 	s := &session{rawConn: raw, listener: l}
 	s.client = client{
-		remote:   raw.remote,
-		local:    raw.local,
+		flow:     flow{raw.remote, raw.local},
 		ip:       raw.remote.Addr().WithZone("").String(),
 		port:     strconv.Itoa(int(raw.local.Port())),
 		trusted:  l.engine.trusts(raw.remote.Addr()),

@@ -1,9 +1,11 @@
 package proxy
 
 import (
+	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // pool is a Pool at work. What it holds of its own is the turn; endpoints and their health are the engine's and shared.
@@ -34,6 +36,10 @@ type member struct {
 	queues      bool   // it is connections that most limits: requests wait for one
 	connections int64  // of HTTP/2 at once; 0 for no limit
 	stake       *stake // nil where nothing is cut
+
+	mark      uint64 // of the address, for hashes; 0 where the pool does not choose by them
+	announces bool   // the PROXY protocol says who the client is
+	poses     bool   // connections come from the client's address, where that can be
 }
 
 // tried are the endpoints that a request was tried on already.
@@ -57,15 +63,30 @@ type choice struct {
 	until   int64 // coarse time after which an ejected endpoint is back; 0 for never
 	members []*member
 	sums    []uint64 // sums[i] is the weight of members[:i+1]; nil when all weights are the same
+	open    bool     // members are there although they are not healthy
 }
 
-// pick chooses an endpoint that was not tried and has room, and nil when there is none. See admit.
-func (p *pool) pick(t *tried) *member {
+// current is what may be chosen from now.
+func (p *pool) current() *choice {
 	c := p.choice.Load()
 	if c == nil || c.epoch != p.epoch.Load() || c.until != 0 && c.until <= coarse() {
 		c = p.survey()
 		p.choice.Store(c)
 	}
+	return c
+}
+
+// pickFor chooses an endpoint for f that was not tried and has room, and nil when there is none. See admit.
+func (p *pool) pickFor(f *flow, t *tried) *member {
+	if p.cfg.Algorithm.hashes() {
+		return p.current().hashed(f.hash(p.cfg.Algorithm), t)
+	}
+	return p.pick(t)
+}
+
+// pick chooses by turns, or by load.
+func (p *pool) pick(t *tried) *member {
+	c := p.current()
 	if len(c.members) == 0 {
 		return nil
 	}
@@ -125,10 +146,11 @@ func (c *choice) leastLoaded(turn uint64) *member {
 }
 
 // survey finds what may be chosen now. Endpoints known to be healthy come first; while there are none, those not checked yet, then those
-// that no check watches and that could not be connected to a moment ago. One that a check found unhealthy, or that drains, never.
+// that no check watches and that could not be connected to a moment ago. One that a check found unhealthy only where the pool fails
+// open, and one that drains never.
 func (p *pool) survey() *choice {
 	c := &choice{epoch: p.epoch.Load()}
-	var tiers [3][]*member
+	var tiers [4][]*member
 	now := coarse()
 	for _, m := range p.members {
 		if m.draining {
@@ -137,6 +159,9 @@ func (p *pool) survey() *choice {
 		until := m.ejectedUntil.Load()
 		switch {
 		case m.check != nil && m.check.state() == Unhealthy:
+			if p.cfg.FailOpen {
+				tiers[3] = append(tiers[3], m)
+			}
 		case m.check != nil && m.check.state() == Unknown:
 			tiers[1] = append(tiers[1], m)
 		case m.check == nil && until > now:
@@ -148,28 +173,58 @@ func (p *pool) survey() *choice {
 			tiers[0] = append(tiers[0], m)
 		}
 	}
-	for _, tier := range tiers {
+	for i, tier := range tiers {
 		if len(tier) > 0 {
-			c.members = tier
+			c.members, c.open = tier, i == len(tiers)-1
 			break
 		}
 	}
-	c.weigh()
+	if p.cfg.SlowStart <= 0 || !c.slowStart(p.cfg.SlowStart, now) {
+		c.weigh(func(m *member) uint64 { return m.weight })
+	}
 	return c
 }
 
+// slowStart weighs members by how long they have been healthy, where some have been so for less than d and others have not. It reports
+// whether it did.
+func (c *choice) slowStart(d time.Duration, now int64) bool {
+	young := 0
+	for _, m := range c.members {
+		if m.age(now) < int64(d) {
+			young++
+		}
+	}
+	if young == 0 || young == len(c.members) {
+		return false
+	}
+	c.until = now + int64(max(d/50, tick))
+	c.weigh(func(m *member) uint64 {
+		const parts = 1000
+		return max(m.weight*uint64(parts*min(m.age(now), int64(d))/int64(d)), 1)
+	})
+	return true
+}
+
+// age is for how long the endpoint has been healthy; without a check, for ever.
+func (m *member) age(now int64) int64 {
+	if m.check == nil {
+		return math.MaxInt64
+	}
+	return now - m.check.since.Load()
+}
+
 // weigh sets sums where weights differ.
-func (c *choice) weigh() {
+func (c *choice) weigh(weight func(*member) uint64) {
 	same := true
 	for _, m := range c.members {
-		same = same && m.weight == c.members[0].weight
+		same = same && weight(m) == weight(c.members[0])
 	}
 	if same {
 		return
 	}
 	var sum uint64
 	for _, m := range c.members {
-		sum += m.weight
+		sum += weight(m)
 		c.sums = append(c.sums, sum)
 	}
 }

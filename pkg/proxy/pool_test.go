@@ -283,3 +283,63 @@ func TestForgottenRules(t *testing.T) {
 		t.Error("want the rule with requests kept")
 	}
 }
+
+// checkedPool is absentPool whose endpoints are checked, and have not been yet.
+func checkedPool(t *testing.T, change func(*Pool), weights ...uint32) *pool {
+	p := absentPool(t, RoundRobin, weights...)
+	cfg := *p.cfg
+	change(&cfg)
+	p.cfg = &cfg
+	for _, m := range p.members {
+		m.check = &check{endpoint: m.endpoint, report: t.Logf}
+	}
+	return p
+}
+
+func TestFailOpen(t *testing.T) {
+	for open, want := range map[bool]int{false: 0, true: 2} {
+		p := checkedPool(t, func(p *Pool) { p.FailOpen = open }, 1, 1, 1)
+		p.members[2].draining = true
+		for _, m := range p.members {
+			m.check.fail("test")
+		}
+		got := picks(p, 10)
+		delete(got, nil)
+		if len(got) != want || got[p.members[2]] != 0 {
+			t.Errorf("open %v: want %d endpoints used, got %d", open, want, len(got))
+		}
+		for _, m := range p.members[:2] {
+			if got := m.serving(p); got != open {
+				t.Errorf("open %v: sessions go on: %v", open, got)
+			}
+		}
+		p.members[0].check.result(nil)
+		if got := picks(p, 10); got[p.members[0]] != 10 || p.members[1].serving(p) {
+			t.Errorf("open %v: want all to the healthy endpoint, got %v", open, got)
+		}
+	}
+}
+
+func TestSlowStart(t *testing.T) {
+	const d = time.Minute
+	p := checkedPool(t, func(p *Pool) { p.SlowStart = d }, 1, 1, 1)
+	share := func(now time.Duration) float64 {
+		c := &choice{members: p.members[:2]}
+		if !c.slowStart(d, int64(now)) {
+			return -1
+		}
+		return float64(c.sums[1]-c.sums[0]) / float64(c.sums[0])
+	}
+	p.members[0].check.since.Store(int64(-time.Hour))
+	for age, want := range map[time.Duration]float64{0: 0.001, d / 4: 0.25, d / 2: 0.5, d: -1} {
+		p.members[1].check.since.Store(int64(time.Hour - age))
+		if got := share(time.Hour); math.Abs(got-want) > 0.001 {
+			t.Errorf("after %v: want a share of %v, got %v", age, want, got)
+		}
+	}
+	p.members[0].check.since.Store(int64(time.Hour - 1))
+	p.members[1].check.since.Store(int64(time.Hour))
+	if got := share(time.Hour); got != -1 {
+		t.Errorf("want no slow start where all are new, got a share of %v", got)
+	}
+}

@@ -53,9 +53,9 @@ func (m *member) withdraw() {
 }
 
 // admit chooses an endpoint that was not tried and has room, and counts what goes there: call end after use.
-func (p *pool) admit(t *tried) *member {
+func (p *pool) admit(f *flow, t *tried) *member {
 	for {
-		m := p.pick(t)
+		m := p.pickFor(f, t)
 		if m == nil || m.admit() {
 			return m
 		}

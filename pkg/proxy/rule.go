@@ -40,6 +40,15 @@ type backendState struct {
 	request, response edit
 }
 
+// chooseFor returns the backend for of, and nil when none has weight.
+func (f *forwardState) chooseFor(of *flow) *backendState {
+	if !f.cfg.Choose.hashes() || len(f.sums) == 0 || f.sums[len(f.sums)-1] == 0 {
+		return f.choose()
+	}
+	const salt = 0x5851f42d4c957f2d // Or the endpoints of a backend would be chosen by what is left of the same hash.
+	return f.at(mulHigh(scrambled(of.hash(f.cfg.Choose)^salt), f.sums[len(f.sums)-1]))
+}
+
 // choose returns the backend whose turn it is by weight, and nil when none has any.
 func (f *forwardState) choose() *backendState {
 	if len(f.sums) == 0 {
@@ -52,7 +61,11 @@ func (f *forwardState) choose() *backendState {
 	if len(f.sums) == 1 {
 		return &f.backends[0]
 	}
-	at := spread(f.turn.Add(1), total)
+	return f.at(spread(f.turn.Add(1), total))
+}
+
+// at returns the backend that has at of the sum of weights.
+func (f *forwardState) at(at uint64) *backendState {
 	for i := range f.sums {
 		if at < f.sums[i] {
 			return &f.backends[i]
