@@ -27,6 +27,7 @@ type exchange struct {
 	route    *routeState   // of the rule that matched; nil when none did
 	backend  *backendState // nil unless forwarded
 	sticky   *sticky       // nil without sessions
+	grouped  bool          // the client has shown that it is kept at backend
 	held     *member       // the endpoint of the client's session; nil when it shows none
 	member   *member       // the endpoint of the last try; nil before the first
 	tried    tried         // endpoints

@@ -10,6 +10,9 @@ import (
 // forward sends the request to one of the rule's backends by weight and passes the response on.
 func (x *exchange) forward() {
 	f := x.route.forward
+	if f.group != nil {
+		x.resumeBackend(f)
+	}
 	if f.sticky != nil || x.version.sticky {
 		x.resume(f)
 	}
@@ -106,6 +109,9 @@ func (x *exchange) relay() {
 	resp.Fields = x.route.response.apply(resp.Fields)
 	if x.sticky != nil {
 		x.keepSession()
+	}
+	if group := x.route.forward.group; group != nil {
+		x.keepBackend(group)
 	}
 	if x.route.cors != nil {
 		x.share()

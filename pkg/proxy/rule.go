@@ -169,6 +169,7 @@ func newRouteState(rule *Rule, logf func(string, ...any)) *routeState {
 	case *Forward:
 		s.response = newEdit(&a.ResponseHeaders, refused)
 		f := &forwardState{cfg: a, request: newEdit(&a.RequestHeaders, refused), sticky: newSticky(a.Session, logf, "rule", rule.Name)}
+		f.group = newGroup(a.BackendSession, logf, rule.Name)
 		s.broken = cmp.Or(unsendable(a.RewriteHost, a.RewritePath), f.compile())
 		var sum uint64
 		for i := range a.Backends {

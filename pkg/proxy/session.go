@@ -2,10 +2,11 @@ package proxy
 
 import (
 	"bytes"
+	"cmp"
 	"math"
+	"net/http"
 	"strconv"
 	"strings"
-	"unsafe"
 
 	"github.com/cloudgate-dev/cloudgate/pkg/proxy/h1"
 )
@@ -37,6 +38,10 @@ func newSticky(cfg *Session, logf func(string, ...any), what, name string) *stic
 	if path == "" {
 		path = "/"
 	}
+	if cfg.Plain {
+		s.cookie = "; Path=" + path
+		return s
+	}
 	s.cookie = "; Path=" + path + "; HttpOnly; SameSite=Lax"
 	if cfg.Permanent && cfg.Lifetime > 0 {
 		s.cookie += "; Max-Age=" + strconv.Itoa(int(math.Ceil(cfg.Lifetime.Seconds())))
@@ -51,6 +56,8 @@ func (c *Session) unusable() string {
 		return "the name is not one"
 	case c.Header && (h1.Identify(c.Name) != h1.Other || h1.EqualFold(c.Name, "cookie") || h1.EqualFold(c.Name, "set-cookie")):
 		return "the header field has another meaning"
+	case !h1.ValidField(cmp.Or(c.Cross, "x"), "") || !h1.ValidField(cmp.Or(c.Application, "x"), ""):
+		return "the name of another cookie is not one"
 	case c.Header || c.Path == "":
 		return ""
 	case c.Path[0] != '/' || strings.ContainsFunc(c.Path, func(r rune) bool { return r <= ' ' || r > '~' || r == ';' }):
@@ -80,7 +87,8 @@ func (s *sticky) shown(fields []h1.Field, room *[maxShown]string) []string {
 			for rest, more := f.Value, true; more && len(list) < maxShown; {
 				var pair string
 				pair, rest, more = strings.Cut(rest, ";")
-				if name, value, _ := strings.Cut(strings.Trim(pair, " \t"), "="); name == s.cfg.Name {
+				name, value, _ := strings.Cut(strings.Trim(pair, " \t"), "=")
+				if name == s.cfg.Name || name == s.cfg.Cross && name != "" {
 					list = append(list, value)
 				}
 			}
@@ -105,10 +113,13 @@ func (x *exchange) resume(f *forwardState) {
 
 // hold sets x.held to the endpoint of the first token for s that is worth anything, and x.backend with it.
 func (x *exchange) hold(f *forwardState, s *sticky) {
+	if s.cfg.Application != "" && !showsCookie(x.req.Fields, s.cfg.Application) {
+		return
+	}
 	var room [maxShown]string
 	for _, text := range s.shown(x.req.Fields, &room) {
 		t, ok := x.open(s, text)
-		if !ok || s.cfg.Lifetime > 0 && wallClock().UnixMilli()-t.began >= s.cfg.Lifetime.Milliseconds() {
+		if !ok || s.over(&t) {
 			continue
 		}
 		if backend, m := x.find(f, s, &t); m != nil {
@@ -116,6 +127,11 @@ func (x *exchange) hold(f *forwardState, s *sticky) {
 			return
 		}
 	}
+}
+
+// over reports whether the session that t is of has ended.
+func (s *sticky) over(t *token) bool {
+	return s.cfg.Lifetime > 0 && wallClock().UnixMilli()-t.began >= s.cfg.Lifetime.Milliseconds()
 }
 
 // find returns the endpoint that t names, in the pool that it names or, where the rule has that no more, in another that has the endpoint.
@@ -127,6 +143,9 @@ func (x *exchange) find(f *forwardState, s *sticky, t *token) (*backendState, *m
 	for i := range f.backends {
 		b := &f.backends[i]
 		p := x.version.pools[b.cfg.Pool]
+		if x.backend != nil && x.backend != b {
+			continue // The client is kept at that one.
+		}
 		if p == nil || f.sticky == nil && (p.sticky == nil || !bytes.Equal(p.sticky.bound, s.bound)) {
 			continue
 		}
@@ -175,31 +194,51 @@ func (m *member) serving(p *pool) bool {
 
 // keepSession gives the client a token for the endpoint that answered, unless it has shown one. x.sticky is not nil.
 func (x *exchange) keepSession() {
-	if x.held != nil && x.held.endpoint == x.member.endpoint {
+	s := x.sticky
+	goesOn := x.held != nil && x.held.endpoint == x.member.endpoint
+	switch {
+	case s.cfg.Application != "" && setsCookie(x.resp.Fields, s.cfg.Application):
+	case s.cfg.Application != "" && !goesOn:
+		return
+	case goesOn && !s.cfg.Renew:
 		return
 	}
-	s := x.sticky
-	t := token{pool: x.version.pools[x.backend.cfg.Pool].mark(), endpoint: x.member.address(), began: wallClock().UnixMilli()}
+	x.give(s, &token{pool: x.version.pools[x.backend.cfg.Pool].mark(), endpoint: x.member.address(), began: wallClock().UnixMilli()})
+}
+
+// give gives the client a token for s.
+func (x *exchange) give(s *sticky, t *token) {
 	mark := len(x.scratch)
-	if !s.cfg.Header {
-		x.scratch = append(append(x.scratch, s.cfg.Name...), '=')
-	}
-	if !x.seal(s, &t) {
+	if !x.seal(s, t) {
 		x.scratch = x.scratch[:mark]
 		return
 	}
-	name := "Set-Cookie"
+	text := x.made(mark)
 	if s.cfg.Header {
-		name = s.cfg.Name
-		h1.Remove(x.resp.Fields, name) // An endpoint that sends back what it is sent would be in the way.
-	} else {
-		x.scratch = append(x.scratch, s.cookie...)
-		if x.client.tls {
-			x.scratch = append(x.scratch, "; Secure"...)
-		}
+		h1.Remove(x.resp.Fields, s.cfg.Name) // An endpoint that sends back what it is sent would be in the way.
+		x.resp.Add(s.cfg.Name, text)
+		return
 	}
-	made := x.scratch[mark:]
-	x.resp.Add(name, unsafe.String(unsafe.SliceData(made), len(made)))
+	last := ""
+	if x.client.tls && !s.cfg.Plain {
+		last = "; Secure"
+	}
+	x.giveCookie(s, s.cfg.Name, text, last)
+	if s.cfg.Cross != "" {
+		x.giveCookie(s, s.cfg.Cross, text, "; SameSite=None; Secure")
+	}
+}
+
+// giveCookie sets a cookie of s that ends with last.
+func (x *exchange) giveCookie(s *sticky, name, text, last string) {
+	mark := len(x.scratch)
+	x.scratch = append(append(append(x.scratch, name...), '='), text...)
+	if s.cfg.Plain && s.cfg.Permanent && s.cfg.Lifetime > 0 {
+		x.scratch = append(x.scratch, "; Expires="...)
+		x.scratch = wallClock().Add(s.cfg.Lifetime).UTC().AppendFormat(x.scratch, http.TimeFormat)
+	}
+	x.scratch = append(append(x.scratch, s.cookie...), last...)
+	x.resp.Add("Set-Cookie", x.made(mark))
 }
 
 // anySticky reports whether a pool has sessions of its own.
