@@ -1,6 +1,7 @@
 package aws
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -97,6 +98,12 @@ func (f *Fault) Error() string { return f.Code + ": " + f.Message }
 // faultf returns a Fault of a bad request.
 func faultf(code, format string, args ...any) *Fault {
 	return &Fault{Code: code, Message: fmt.Sprintf(format, args...), Status: 400}
+}
+
+// isFault reports whether err is a Fault with the code.
+func isFault(err error, code string) bool {
+	var f *Fault
+	return errors.As(err, &f) && f.Code == code
 }
 
 // invalidf is the fault of elbv2 for input that is not as it has to be.

@@ -31,6 +31,7 @@ type LoadBalancer struct {
 	Scheme         types.LoadBalancerSchemeEnum
 	IPAddressType  types.IpAddressType
 	DNSName        string // as AWS spells it, with the capitals of Name
+	HostedZone     string // for aliases in Route 53
 	VPC            string
 	State          types.LoadBalancerStateEnum
 	Zones          []Zone // by name
@@ -67,6 +68,8 @@ type Listener struct {
 	Actions      []types.Action // the default ones
 	Mutual       *types.MutualAuthenticationAttributes
 	Attributes   map[string]string // every one that its protocol has
+	DefaultRule  string            // ARN of the default rule
+	DefaultTags  map[string]string // of the default rule
 }
 
 // Rule is a rule of a listener. The default rule is none: it is in its Listener.
