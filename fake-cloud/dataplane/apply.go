@@ -1,10 +1,10 @@
 package dataplane
 
 import (
-	"errors"
 	"slices"
 	"strings"
 
+	"github.com/cloudgate-dev/cloudgate/fake-cloud/dataplane/serve"
 	"github.com/cloudgate-dev/cloudgate/fake-cloud/world"
 	"github.com/cloudgate-dev/cloudgate/pkg/proxy"
 )
@@ -91,7 +91,7 @@ func (p *Plane) applyOnce(b *balancer) (again bool) {
 		}
 	}
 	err := b.engine.Apply(cfg)
-	for _, e := range listenErrors(err) {
+	for _, e := range serve.ListenErrors(err) {
 		bind := binds[e.Listener]
 		switch {
 		case bind == nil:
@@ -103,25 +103,6 @@ func (p *Plane) applyOnce(b *balancer) (again bool) {
 		}
 	}
 	return again
-}
-
-// listenErrors are those that err joins.
-func listenErrors(err error) []*proxy.ListenError {
-	if err == nil {
-		return nil
-	}
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { // errors.As would find the first only
-		var all []*proxy.ListenError
-		for _, e := range joined.Unwrap() {
-			all = append(all, listenErrors(e)...)
-		}
-		return all
-	}
-	var one *proxy.ListenError
-	if errors.As(err, &one) {
-		return []*proxy.ListenError{one}
-	}
-	return nil
 }
 
 // report tells the world where a listener answers, if it does not know.

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/cloudgate-dev/cloudgate/fake-cloud/dataplane/serve"
 	"github.com/cloudgate-dev/cloudgate/pkg/proxy"
 )
 
@@ -84,25 +85,8 @@ func (p *Plane) Stats() proxy.Stats {
 	sum := p.gone
 	for _, b := range p.balancers {
 		if b.engine != nil {
-			add(&sum, b.engine.Stats())
+			serve.AddStats(&sum, b.engine.Stats())
 		}
 	}
 	return sum
-}
-
-func add(sum *proxy.Stats, s proxy.Stats) {
-	sum.Opened += s.Opened
-	sum.Closed += s.Closed
-	sum.Requests += s.Requests
-	for i := range sum.Status {
-		sum.Status[i] += s.Status[i]
-	}
-	sum.Retries += s.Retries
-	sum.Mirrored += s.Mirrored
-	sum.MirrorsLost += s.MirrorsLost
-	sum.Malformed += s.Malformed
-	sum.TimedOut += s.TimedOut
-	sum.BytesIn += s.BytesIn
-	sum.BytesOut += s.BytesOut
-	sum.LogDropped += s.LogDropped
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/cloudgate-dev/cloudgate/fake-cloud/dataplane/ports"
+	"github.com/cloudgate-dev/cloudgate/fake-cloud/dataplane/serve"
 	"github.com/cloudgate-dev/cloudgate/fake-cloud/world"
 	"github.com/cloudgate-dev/cloudgate/pkg/proxy"
 )
@@ -127,7 +128,7 @@ func (p *Plane) closeEngine(b *balancer) {
 	}
 	engine := b.engine
 	b.engine = nil
-	add(&p.gone, engine.Stats())
+	serve.AddStats(&p.gone, engine.Stats())
 	if err := engine.Apply(&proxy.Config{}); err != nil {
 		p.cfg.Log.Error("load balancer does not stop", "loadBalancer", b.ID, "error", err)
 	}
