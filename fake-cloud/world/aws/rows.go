@@ -212,5 +212,6 @@ type Association struct {
 	Meta
 	Kind     string // "webacl", "protection", "subscription"
 	Resource string // ARN
-	Target   string // ARN or name of what is bound to it
+	Target   string // ARN or id of what is bound to it
+	Name     string // of a protection
 }

@@ -62,6 +62,8 @@ func (r *Region) finish(x *tx, t anyTable, was row) {
 		r.finishTrustStore(x, was)
 	case *NetworkInterface:
 		r.interfaces.drop(x, was.Key) // one that a load balancer has left behind
+	case *Session:
+		r.sessions.drop(x, was.Key)
 	case *Instance:
 		r.instances.drop(x, was.Key) // one that was terminated
 	case *Certificate:

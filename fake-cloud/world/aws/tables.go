@@ -28,6 +28,8 @@ type tables struct {
 
 	certificates *table[Certificate, *Certificate]
 	authorities  *table[Authority, *Authority]
+	sessions     *table[Session, *Session]
+	webACLs      *table[WebACL, *WebACL]
 	associations *table[Association, *Association] // within the resources that they are of
 }
 
@@ -54,6 +56,8 @@ func newTables(r *Region) tables {
 
 		certificates: newTable[Certificate](r, "certificate", nil, nil),
 		authorities:  newTable[Authority](r, "authority", nil, nil),
+		sessions:     newTable[Session](r, "session", nil, nil),
+		webACLs:      newTable[WebACL](r, "webacl", nil, nil),
 		associations: newTable(r, "association", func(a *Association) string { return a.Resource }, nil),
 	}
 }
@@ -62,6 +66,7 @@ func newTables(r *Region) tables {
 func (t *tables) list() []anyTable {
 	return []anyTable{
 		t.vpcs, t.subnets, t.internetGateways, t.routeTables, t.securityGroups, t.securityGroupRules, t.instances, t.interfaces, t.certificates, t.authorities,
+		t.sessions, t.webACLs,
 		t.objects, t.trustStores, t.loadBalancers, t.targetGroups, t.targets, t.elbListeners, t.rules, t.associations,
 	}
 }
