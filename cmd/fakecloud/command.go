@@ -43,6 +43,7 @@ type flags struct {
 	grace                          time.Duration
 	proxy                          proxy.Options
 	trustedProxies                 []string
+	aws                            awsFlags
 }
 
 func command() *cobra.Command {
@@ -51,7 +52,10 @@ func command() *cobra.Command {
 		Use:   "fakecloud",
 		Short: "A cloud on this machine: load balancers that answer, behind an API like a cloud's",
 		Long: `fakecloud serves the API of a cloud that sells load balancers, and the load balancers themselves: each has its own
-address and DNS name and carries real traffic. Its state survives a restart, also after a kill.`,
+address and DNS name and carries real traffic. Its state survives a restart, also after a kill.
+
+It serves an AWS account, too: Elastic Load Balancing and what goes with it of EC2, ACM, STS and others, for the aws CLI and every SDK
+with AWS_ENDPOINT_URL=http://127.0.0.1:4566.`,
 		Args: noArgs, SilenceUsage: true, SilenceErrors: true, Version: buildVersion(),
 		RunE: func(cmd *cobra.Command, _ []string) error { return run(cmd, f) },
 	}
@@ -75,6 +79,7 @@ address and DNS name and carries real traffic. Its state survives a restart, als
 	fs.DurationVar(&f.grace, "grace", 5*time.Second, "how long requests may go on when fakecloud stops")
 	fs.StringVar(&f.logFormat, "log-format", "text", "text or json")
 	fs.StringVar(&f.logLevel, "log-level", "info", "debug, info, warn or error")
+	f.aws.add(fs)
 	f.addLimits(fs)
 	return cmd
 }
@@ -156,6 +161,9 @@ func (f flags) config() (server.Config, error) {
 		return cfg, fmt.Errorf("--trusted-proxies: %w", err)
 	}
 	if err := f.checkLimits(); err != nil {
+		return cfg, err
+	}
+	if cfg.AWS, err = f.aws.config(); err != nil {
 		return cfg, err
 	}
 	if cfg.Tokens, err = readTokens(f.tokenFile); err != nil {

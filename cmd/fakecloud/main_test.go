@@ -43,7 +43,7 @@ var pools atomic.Uint32
 func ownPool() string { return fmt.Sprintf("127.%d.%d.0/24", 120+os.Getpid()%30, pools.Add(1)) }
 
 // startArgs let p.start find where the program answers.
-var startArgs = []string{"--listen", "127.0.0.1:0", "--dns-listen", "127.0.0.1:0", "--log-format", "json"}
+var startArgs = []string{"--listen", "127.0.0.1:0", "--dns-listen", "127.0.0.1:0", "--aws-listen", "127.0.0.1:0", "--log-format", "json"}
 
 func begin(t *testing.T, args ...string) *process {
 	t.Helper()

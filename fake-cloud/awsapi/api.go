@@ -43,6 +43,8 @@ type Config struct {
 	Keys map[string]string
 	// Session returns the secret and the token of a key that the account gave out for a time, and until when it is good. May be nil.
 	Session func(accessKey string) (Session, bool)
+	// WithCaller tells an action by whose access key it was called. May be nil.
+	WithCaller func(ctx context.Context, accessKey string) context.Context
 	// Rates are what classes of calls are held to, in each region: see DefaultRates. None holds none back.
 	Rates map[string]throttle.Rate
 	// Crash ends the process without warning. Nil refuses faults that would need it.
@@ -240,6 +242,9 @@ func (a *API) perform(c *call) codec.Answer {
 	}
 	ctx, cancel := context.WithTimeout(c.r.Context(), time.Minute)
 	defer cancel()
+	if a.cfg.WithCaller != nil && c.signed != nil {
+		ctx = a.cfg.WithCaller(ctx, c.signed.AccessKey)
+	}
 	output, err := c.method.call(ctx, a.cfg.Region(c.region), input)
 	if err != nil {
 		return a.failed(c, err)

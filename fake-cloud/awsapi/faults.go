@@ -111,3 +111,6 @@ func (a *API) wait(c *call, f *fault.Rule) bool {
 		return false
 	}
 }
+
+// Faults are the rules that say which calls meet a mishap.
+func (a *API) Faults() *fault.Set { return a.faults }

@@ -126,3 +126,9 @@ func (l *limits) take(region string, m *method, now time.Time) bool {
 	l.mu.Unlock()
 	return bucket.Take("", now) == 0
 }
+
+// Rates returns what each class of calls is held to.
+func (a *API) Rates() map[string]throttle.Rate { return a.limits.get() }
+
+// SetRates replaces all rates. The buckets are full then.
+func (a *API) SetRates(rates map[string]throttle.Rate) { a.limits.set(rates) }

@@ -70,3 +70,6 @@ var regions = func() map[string]bool {
 	}
 	return known
 }()
+
+// IsRegion says whether AWS has a region of that name.
+func IsRegion(name string) bool { return regions[name] }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cloudgate-dev/cloudgate/fake-cloud/awsapi"
 	"github.com/cloudgate-dev/cloudgate/fake-cloud/fakeapi"
 	"github.com/cloudgate-dev/cloudgate/fake-cloud/throttle"
 	"github.com/cloudgate-dev/cloudgate/fake-cloud/world"
@@ -55,6 +56,9 @@ type Config struct {
 	Crash       func() // see fakeapi.Config
 	JournalSize int    // entries kept; see DefaultJournalSize
 	Proxy       proxy.Options
+
+	// AWS is an account of AWS beside the fake cloud's own API; the zero AWS is none.
+	AWS AWS
 
 	// Grace is how long requests may go on when the server stops; zero is five seconds.
 	Grace   time.Duration
@@ -106,6 +110,14 @@ func (c *Config) complete() error {
 		}
 		if err := rate.Check(); err != nil {
 			return fmt.Errorf("throttle of %s: %w", class, err)
+		}
+	}
+	for class, rate := range c.AWS.Rates {
+		if !slices.Contains(awsapi.Classes, class) {
+			return fmt.Errorf("throttle of AWS's %s: it is not a class of calls: %s", class, strings.Join(awsapi.Classes, ", "))
+		}
+		if err := rate.Check(); err != nil {
+			return fmt.Errorf("throttle of AWS's %s: %w", class, err)
 		}
 	}
 	return nil

@@ -37,6 +37,7 @@ type Server struct {
 	plane    *dataplane.Plane
 	dns      *dns.Server // nil when it is off
 	link     *lan.Link   // nil without an interface
+	aws      *amazon     // nil when it is off
 	listener net.Listener
 	http     *http.Server
 	closing  sync.Once
@@ -52,16 +53,26 @@ func New(cfg Config) (*Server, error) {
 	if err := s.open(); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	s.http = &http.Server{
-		Handler:           s.handler(),
+	m := newMetrics(s.world, s.plane, s.link)
+	mux := s.handler(m)
+	if s.aws != nil {
+		s.serveAWS(mux, m)
+	}
+	s.http = s.newHTTP(mux)
+	return s, nil
+}
+
+// newHTTP returns the server of an API.
+func (s *Server) newHTTP(handler http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           handler,
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       time.Minute,
 		WriteTimeout:      11 * time.Minute, // a fault may hold an answer back for ten
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
-		ErrorLog:          slog.NewLogLogger(cfg.Log.Handler(), slog.LevelWarn),
+		ErrorLog:          slog.NewLogLogger(s.cfg.Log.Handler(), slog.LevelWarn),
 	}
-	return s, nil
 }
 
 // open opens the interface, the state and the ports.
@@ -87,6 +98,11 @@ func (s *Server) open() error {
 	s.plane = dataplane.New(plane)
 	if err := s.listen(); err != nil {
 		return err
+	}
+	if cfg.AWS.on() {
+		if err := s.openAWS(dice); err != nil {
+			return err
+		}
 	}
 	cfg.Log.Info("fake cloud", "api", s.URL(), "dns", s.DNSAddress(), "zone", cfg.Zone, "addresses", pool.String(),
 		"latency", cfg.Latency.String(), "seed", dice.Seed(), "state", cfg.StatePath)
@@ -122,8 +138,7 @@ func (s *Server) lookup(id string) ([]netip.Addr, bool) {
 	return lb.IPs, true
 }
 
-func (s *Server) handler() http.Handler {
-	m := newMetrics(s.world, s.plane, s.link)
+func (s *Server) handler(m *metrics) *http.ServeMux {
 	api := fakeapi.New(fakeapi.Config{
 		World: s.world, Throttle: throttle.New(s.cfg.Throttle), Journal: journal.New(s.cfg.JournalSize),
 		Health: s.health, CheckRule: dataplane.CheckRule, Tokens: s.cfg.Tokens, AdminToken: s.cfg.AdminToken,
@@ -203,21 +218,10 @@ func (s *Server) World() *world.World { return s.world }
 // Run serves until ctx is done, or until something fails, and closes the server. What is in flight has Config.Grace to end.
 func (s *Server) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error {
-		if err := s.http.Serve(netutil.LimitListener(s.listener, maxConnections)); !errors.Is(err, http.ErrServerClosed) {
-			return fmt.Errorf("API: %w", err)
-		}
-		return nil
-	})
-	g.Go(func() error {
-		<-ctx.Done()
-		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.Grace)
-		defer cancel()
-		if err := s.http.Shutdown(grace); err != nil {
-			return s.http.Close() // some did not end in time
-		}
-		return nil
-	})
+	serve(ctx, g, "API", s.http, netutil.LimitListener(s.listener, maxConnections), s.cfg.Grace)
+	if s.aws != nil {
+		s.aws.run(ctx, g, s.cfg.Grace)
+	}
 	if s.link != nil {
 		g.Go(func() error {
 			s.link.Run(ctx)
@@ -234,10 +238,32 @@ func (s *Server) Run(ctx context.Context) error {
 	return errors.Join(g.Wait(), s.Close())
 }
 
+// serve serves an API until ctx is done.
+func serve(ctx context.Context, g *errgroup.Group, name string, api *http.Server, l net.Listener, grace time.Duration) {
+	g.Go(func() error {
+		if err := api.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		return nil
+	})
+	g.Go(func() error {
+		<-ctx.Done()
+		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
+		defer cancel()
+		if err := api.Shutdown(ending); err != nil {
+			return api.Close() // some did not end in time
+		}
+		return nil
+	})
+}
+
 // Close gives back the ports and the addresses, and closes the state file. A Server that was Run is closed.
 func (s *Server) Close() error {
 	s.closing.Do(func() {
 		var errs []error
+		if s.aws != nil {
+			errs = append(errs, s.aws.close()...)
+		}
 		if s.world != nil {
 			errs = append(errs, s.world.Close())
 		}
