@@ -163,7 +163,7 @@ func (r *Region) setSecurity(l *Listener, s listenerSettings) error {
 	}
 	if isSecure(l.Protocol) {
 		l.SSLPolicy = cmp.Or(aws.ToString(s.policy), l.SSLPolicy, defaultSSLPolicy)
-		if _, ok := sslPolicy(l.SSLPolicy); !ok {
+		if _, ok := SSLPolicy(l.SSLPolicy); !ok {
 			return faultf("SSLPolicyNotFound", "SSL policy '%s' not found", clip(l.SSLPolicy))
 		}
 	}

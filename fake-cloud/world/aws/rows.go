@@ -38,12 +38,13 @@ type LoadBalancer struct {
 	SecurityGroups []string
 	Attributes     map[string]string // every one that its type has
 	// The rest is echoed only.
-	CapacityUnits    int32
-	IPAMPool         string
-	CustomerPool     string
-	SourceNAT        types.EnablePrefixForIpv6SourceNatEnum
-	EnforcePrivate   string
-	CapacityModified int // decreases of capacity left are counted from here
+	CapacityUnits     int32
+	CapacityModified  time.Time
+	CapacityDecreases int32 // on the day of CapacityModified
+	IPAMPool          string
+	CustomerPool      string
+	SourceNAT         types.EnablePrefixForIpv6SourceNatEnum
+	EnforcePrivate    string
 }
 
 // Zone is a load balancer's presence in one subnet.
