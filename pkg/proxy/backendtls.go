@@ -22,6 +22,10 @@ func (b *BackendTLS) config() (*tls.Config, error) {
 		// Shown to whoever asks, also where the CAs that the endpoint names are others: it decides.
 		c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return own, nil }
 	}
+	if b.Insecure {
+		c.InsecureSkipVerify = true
+		return c, nil
+	}
 	if len(b.CAs) > 0 {
 		c.RootCAs = x509.NewCertPool()
 		if !c.RootCAs.AppendCertsFromPEM(b.CAs) {

@@ -59,9 +59,10 @@ type ClientValidation struct {
 	// -Validity and -Leaf appended. Fields of these names that a client sends are removed.
 	Fields string
 
-	parse sync.Once
-	pool  *x509.CertPool
-	err   error
+	parse   sync.Once
+	pool    *x509.CertPool
+	revoked []*revocations
+	err     error
 }
 
 // Server is the part of a listener for a hostname.

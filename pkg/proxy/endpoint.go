@@ -76,7 +76,11 @@ func (b *BackendTLS) fingerprint() string {
 		return ""
 	}
 	sum := sha256.Sum256(b.CAs)
-	return fmt.Sprintf("%q %s %q %q%s", b.ServerName, hex.EncodeToString(sum[:]), strings.Join(b.DNSNames, " "), strings.Join(b.URIs, " "), b.Client.fingerprint())
+	insecure := ""
+	if b.Insecure {
+		insecure = "insecure "
+	}
+	return fmt.Sprintf("%s%q %s %q %q%s", insecure, b.ServerName, hex.EncodeToString(sum[:]), strings.Join(b.DNSNames, " "), strings.Join(b.URIs, " "), b.Client.fingerprint())
 }
 
 // fingerprint is equal for equal certificates and keys: one whose key did not fit is another than the one that replaces it.

@@ -151,11 +151,11 @@ func timedOut(err error) bool {
 	return errors.As(err, &late) && late.Timeout()
 }
 
-// showClient tells the endpoint of the client's certificate in fields of its own, and removes those that the client sent.
-func (x *exchange) showClient(c *ClientValidation) {
+// showClient tells the endpoint of the client's certificate in fields whose names begin with prefix, and removes those that the client sent.
+func (x *exchange) showClient(prefix string) {
 	for i := range x.req.Fields {
 		f := &x.req.Fields[i]
-		if f.ID == h1.Other && len(f.Name) >= len(c.Fields) && h1.EqualFold(f.Name[:len(c.Fields)], c.Fields) {
+		if f.ID == h1.Other && len(f.Name) >= len(prefix) && h1.EqualFold(f.Name[:len(prefix)], prefix) {
 			f.Gone = true
 		}
 	}

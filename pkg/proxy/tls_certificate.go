@@ -82,16 +82,26 @@ func isCheap(pair *tls.Certificate) bool {
 
 // choose returns the certificate for a client: of those that it can verify the one with the exact name, then one whose wildcard
 // covers the name, then the first. Where the client can verify none, the same without that condition, so that it says itself what
-// it does not like. Nil when there is none at all.
+// it does not like. Of several with the name one that has not expired is preferred. Nil when there is none at all.
 func (c *certificates) choose(hello *tls.ClientHelloInfo) *tls.Certificate {
 	name := strings.ToLower(hello.ServerName)
 	_, parent, _ := strings.Cut(name, ".")
 	tiers := [...][]*tls.Certificate{c.exact[name], c.wildcard["."+parent], c.all}
-	for _, tier := range tiers {
+	for i, tier := range tiers {
+		var late *tls.Certificate
 		for _, pair := range tier {
-			if supports(hello, pair) {
+			if !supports(hello, pair) {
+				continue
+			}
+			if len(tier) == 1 || i == len(tiers)-1 || wallClock().Before(pair.Leaf.NotAfter) {
 				return pair
 			}
+			if late == nil {
+				late = pair
+			}
+		}
+		if late != nil {
+			return late
 		}
 	}
 	for _, tier := range tiers {

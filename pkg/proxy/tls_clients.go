@@ -20,6 +20,10 @@ func (c *ClientValidation) Check() error {
 // roots are the CAs that parse. There may be none, and then no certificate is valid: a pool that were nil would be the system's.
 func (c *ClientValidation) roots() (*x509.CertPool, error) {
 	c.parse.Do(func() {
+		if c.Passthrough {
+			c.err = c.checkFields()
+			return
+		}
 		c.pool = x509.NewCertPool()
 		found, broken := 0, 0
 		for rest := c.CAs; ; {
@@ -44,6 +48,7 @@ func (c *ClientValidation) roots() (*x509.CertPool, error) {
 		case broken > 0:
 			c.err = fmt.Errorf("clients: %d of the CAs' certificates do not parse", broken)
 		}
+		c.err = errors.Join(c.err, c.parseRevoked(), c.checkFields())
 	})
 	return c.pool, c.err
 }
@@ -54,29 +59,39 @@ func (c *ClientValidation) roots() (*x509.CertPool, error) {
 // A session is resumed without another look at the certificate. crypto/tls does so only where the chain that it has verified then still ends
 // in one of the CAs, and nothing of it has expired; else there is a full handshake.
 func (c *ClientValidation) require(config *tls.Config) {
+	if c.Passthrough {
+		config.ClientAuth = tls.RequestClientCert
+		return
+	}
 	roots, _ := c.roots() // newTermination reports the error.
 	config.ClientCAs = roots
 	config.ClientAuth = tls.RequireAndVerifyClientCert
 	if c.InsecureFallback && !roots.Equal(x509.NewCertPool()) {
 		config.ClientAuth = tls.RequestClientCert
+	} else if c.particular() {
+		config.ClientAuth = tls.RequireAnyClientCert
+		config.VerifyConnection = func(state tls.ConnectionState) error { return c.verify(state.PeerCertificates) }
 	}
+	if c.HideCAs {
+		config.ClientCAs = nil
+	}
+}
+
+// particular reports whether crypto/tls cannot verify by itself what is asked for.
+func (c *ClientValidation) particular() bool {
+	return c.Depth > 0 || c.IgnoreExpiry || c.HideCAs || len(c.Revoked) > 0
 }
 
 // proven returns the certificate that the client has proven to have and one of the CAs vouches for, and nil when there is none. c may be nil.
 func (c *ClientValidation) proven(state *tls.ConnectionState) *x509.Certificate {
-	if c == nil || len(state.PeerCertificates) == 0 {
+	if c == nil || c.Passthrough || len(state.PeerCertificates) == 0 {
 		return nil
 	}
 	leaf := state.PeerCertificates[0]
 	if !c.InsecureFallback {
 		return leaf // Else there were no connection.
 	}
-	roots, _ := c.roots()
-	others := x509.NewCertPool()
-	for _, cert := range state.PeerCertificates[1:] {
-		others.AddCert(cert)
-	}
-	if _, err := leaf.Verify(x509.VerifyOptions{Roots: roots, Intermediates: others, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}); err != nil {
+	if c.verify(state.PeerCertificates) != nil {
 		return nil
 	}
 	return leaf

@@ -25,10 +25,11 @@ var noCertificate = &tls.Config{MinVersion: tls.VersionTLS12}
 // concerned. The errors say which.
 func newTermination(cfg *Listener) (*termination, []error) {
 	t := &termination{configs: map[*Server]*tls.Config{}}
-	var protocols []string
+	policy := cfg.TLS.orDefault()
+	protocols := policy.Protocols
 	switch cfg.Protocol {
 	case HTTPS:
-		protocols = []string{"h2", "http/1.1"}
+		protocols = httpProtocols(protocols, cfg.HTTP.allowsHTTP2())
 	case TLS:
 	case HTTP, TCP, UDP:
 		return t, nil
@@ -56,8 +57,10 @@ func newTermination(cfg *Listener) (*termination, []error) {
 			continue
 		}
 		config := &tls.Config{
-			MinVersion: tls.VersionTLS12,
-			NextProtos: protocols,
+			MinVersion:   policy.MinVersion,
+			MaxVersion:   policy.MaxVersion,
+			CipherSuites: policy.Suites,
+			NextProtos:   protocols,
 			GetCertificate: func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 				return own.choose(hello), nil
 			},
@@ -71,6 +74,30 @@ func newTermination(cfg *Listener) (*termination, []error) {
 		}
 	}
 	return t, errs
+}
+
+// orDefault returns p with its zero fields filled in.
+func (p *TLSPolicy) orDefault() TLSPolicy {
+	var policy TLSPolicy
+	if p != nil {
+		policy = *p
+	}
+	defaults(&policy.MinVersion, tls.VersionTLS12)
+	return policy
+}
+
+// httpProtocols returns those of HTTP that are given, in that order; all where none is.
+func httpProtocols(given []string, http2 bool) []string {
+	if len(given) == 0 {
+		given = []string{"h2", "http/1.1"}
+	}
+	var protocols []string
+	for _, name := range given {
+		if name == "http/1.1" || name == "h2" && http2 {
+			protocols = append(protocols, name)
+		}
+	}
+	return protocols
 }
 
 // configFor returns how to speak with a client that asks for a name.
@@ -146,6 +173,9 @@ func (l *listener) serveHTTPS(s *session) {
 	s.client.serverName = strings.ToLower(state.ServerName)
 	if cert := clients.proven(&state); cert != nil {
 		s.client.certificate = describeClient(cert)
+	}
+	if clients != nil && clients.Fields != "" {
+		s.client.shown = clients.show(state.PeerCertificates, s.client.certificate != "")
 	}
 	if state.NegotiatedProtocol == "h2" {
 		l.serveHTTP2(s, conn, nil)

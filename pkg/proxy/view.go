@@ -21,12 +21,13 @@ type listenerView struct {
 	options *Options // the engine's, and what the listener says of its own
 	err     error    // why it does not serve all that cfg says
 	// How a host finds its server: exact, then the longest wildcard, then any.
-	exact    map[string]*Server
-	wildcard map[string]*Server // by what follows "*."
-	any      *Server
-	tls      *termination
-	proof    bool        // clients without a valid certificate are not served
-	policy   *HTTPPolicy // nil for none
+	exact        map[string]*Server
+	wildcard     map[string]*Server // by what follows "*."
+	any          *Server
+	tls          *termination
+	proof        bool        // clients without a valid certificate are not served
+	policy       *HTTPPolicy // nil for none
+	clientFields string      // see ClientValidation.Fields; "" for none
 }
 
 // newListenerView makes cfg ready. An error does not stop it from serving what it can.
@@ -54,7 +55,10 @@ func newListenerView(name string, cfg *Listener, o *Options) (*listenerView, err
 	}
 	var bad []error
 	v.tls, bad = newTermination(cfg)
-	v.proof = cfg.Protocol == HTTPS && cfg.Clients != nil && !cfg.Clients.InsecureFallback
+	v.proof = cfg.Protocol == HTTPS && cfg.Clients != nil && !cfg.Clients.InsecureFallback && !cfg.Clients.Passthrough
+	if c := cfg.Clients; c != nil && c.checkFields() == nil {
+		v.clientFields = c.Fields
+	}
 	errs = append(errs, bad...)
 	if err := cfg.HTTP.check(); err != nil {
 		errs = append(errs, fmt.Errorf("the policy for HTTP is not followed: %w", err))
