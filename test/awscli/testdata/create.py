@@ -34,7 +34,7 @@ assert acm.describe_certificate(CertificateArn=certificate)["Certificate"]["NotA
 lb = elb.create_load_balancer(Name="shop", Type="application", Scheme="internal", Subnets=subnets, SecurityGroups=[group],
                               Tags=[{"Key": "shop", "Value": "front"}])["LoadBalancers"][0]["LoadBalancerArn"]
 pool = elb.create_target_group(Name="shop", Protocol="HTTP", Port=80, VpcId=vpc, TargetType="ip", HealthCheckPath="/healthz",
-                               HealthCheckIntervalSeconds=5, HealthyThresholdCount=2,
+                               HealthCheckIntervalSeconds=5, HealthCheckTimeoutSeconds=2, HealthyThresholdCount=2,
                                Matcher={"HttpCode": "200-299"})["TargetGroups"][0]["TargetGroupArn"]
 elb.modify_target_group_attributes(TargetGroupArn=pool, Attributes=[
     {"Key": "deregistration_delay.timeout_seconds", "Value": "5"}])

@@ -21,7 +21,7 @@ arn=$(aws acm import-certificate --certificate "fileb://$certificate" --private-
 lb=$(aws elbv2 create-load-balancer --name shop --type application --scheme internal --subnets $subnets --security-groups "$group" \
   --tags Key=shop,Value=front --query 'LoadBalancers[0].LoadBalancerArn' --output text)
 pool=$(aws elbv2 create-target-group --name shop --protocol HTTP --port 80 --vpc-id "$vpc" --target-type ip \
-  --health-check-path /healthz --health-check-interval-seconds 5 --healthy-threshold-count 2 --matcher HttpCode=200-299 \
+  --health-check-path /healthz --health-check-interval-seconds 5 --health-check-timeout-seconds 2 --healthy-threshold-count 2 --matcher HttpCode=200-299 \
   --query 'TargetGroups[0].TargetGroupArn' --output text)
 aws elbv2 modify-target-group-attributes --target-group-arn "$pool" \
   --attributes Key=deregistration_delay.timeout_seconds,Value=5 > /dev/null
