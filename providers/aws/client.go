@@ -1,0 +1,130 @@
+package aws
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/acm"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	tagging "github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi"
+	"github.com/aws/smithy-go/middleware"
+
+	"github.com/cloudgate-dev/cloudgate/pkg/cloud"
+	"github.com/cloudgate-dev/cloudgate/pkg/ir"
+)
+
+// Name is what the provider is called: in the registry, in metrics, and as the GatewayClass that names it.
+const Name = "aws"
+
+// Config is the account, the region and the network in which load balancers are made.
+type Config struct {
+	// Region is where load balancers are made: "eu-west-1". It has to be set.
+	Region string
+	// VPC is the network that load balancers are in. Empty stands for the only VPC of the region.
+	VPC string
+	// Endpoint answers in place of AWS for every service: "http://127.0.0.1:4566". Empty is AWS.
+	Endpoint string
+	// Credentials prove who asks. Nil is the default chain of the SDK: environment, files, IRSA, Pod Identity, instance.
+	Credentials aws.CredentialsProvider
+	// Unmetered lets calls go out as fast as they come. It is for an Endpoint that has no limits; AWS's own have to be kept.
+	Unmetered bool
+}
+
+// Provider implements cloud.Provider, cloud.Placer, cloud.Networker and cloud.HealthReader. It is safe for concurrent use. It keeps
+// nothing of what is in the cloud but the name of its VPC.
+type Provider struct {
+	elb     *elb.Client
+	ec2     *ec2.Client
+	acm     *acm.Client
+	tagging *tagging.Client
+
+	vpcMu sync.Mutex
+	vpc   string // empty until it is known
+}
+
+var (
+	_ cloud.Provider     = (*Provider)(nil)
+	_ cloud.Placer       = (*Provider)(nil)
+	_ cloud.Networker    = (*Provider)(nil)
+	_ cloud.HealthReader = (*Provider)(nil)
+)
+
+// New returns the provider of a region. It reads the SDK's configuration, and asks AWS nothing.
+func New(ctx context.Context, c Config) (*Provider, error) {
+	if c.Region == "" {
+		return nil, errors.New("the AWS region has to be set, such as eu-west-1")
+	}
+	if err := checkEndpoint(c.Endpoint); err != nil {
+		return nil, err
+	}
+	options := []func(*config.LoadOptions) error{
+		config.WithRegion(c.Region),
+		config.WithHTTPClient(httpClient()),
+		config.WithAppID("cloudgate"),
+		// The controller retries: it knows what else there is to do meanwhile, and a write whose answer was lost is looked for first.
+		config.WithRetryer(func() aws.Retryer { return aws.NopRetryer{} }),
+		config.WithAPIOptions([]func(*middleware.Stack) error{newMeter(c.Unmetered).install}),
+	}
+	if c.Credentials != nil {
+		options = append(options, config.WithCredentialsProvider(c.Credentials))
+	}
+	if c.Endpoint != "" {
+		options = append(options, config.WithBaseEndpoint(c.Endpoint))
+	}
+	cfg, err := config.LoadDefaultConfig(ctx, options...)
+	if err != nil {
+		return nil, fmt.Errorf("read the AWS configuration: %w", err)
+	}
+	cfg.Credentials = tellingCredentials{cfg.Credentials}
+	return &Provider{
+		elb:     elb.NewFromConfig(cfg),
+		ec2:     ec2.NewFromConfig(cfg),
+		acm:     acm.NewFromConfig(cfg),
+		tagging: tagging.NewFromConfig(cfg),
+		vpc:     c.VPC,
+	}, nil
+}
+
+func checkEndpoint(endpoint string) error {
+	if endpoint == "" {
+		return nil
+	}
+	u, err := url.Parse(endpoint)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return errors.New("the AWS endpoint has to be like http://host:port")
+	}
+	return nil
+}
+
+const callTimeout = 30 * time.Second
+
+// httpClient has limits on all that an endpoint can make it wait for or hold. It is the SDK's own, which takes the certificates that
+// AWS_CA_BUNDLE names and follows no redirect that would change the call.
+func httpClient() *awshttp.BuildableClient {
+	return awshttp.NewBuildableClient().WithTimeout(callTimeout).
+		WithDialerOptions(func(d *net.Dialer) { d.Timeout = 5 * time.Second }).
+		WithTransportOptions(func(t *http.Transport) {
+			t.TLSHandshakeTimeout = 5 * time.Second
+			t.ResponseHeaderTimeout = callTimeout
+			t.MaxIdleConnsPerHost = 32
+			t.MaxConnsPerHost = 64
+			t.IdleConnTimeout = 60 * time.Second
+			t.MaxResponseHeaderBytes = 64 << 10
+		})
+}
+
+// Name implements cloud.Provider.
+func (p *Provider) Name() string { return Name }
+
+// Features implements cloud.Provider.
+func (p *Provider) Features() ir.Features { return Features() }

@@ -1,0 +1,116 @@
+package aws
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/aws/smithy-go/middleware"
+	"golang.org/x/time/rate"
+
+	"github.com/cloudgate-dev/cloudgate/pkg/cloud"
+)
+
+// meter holds the calls of each class to a rate that adapts: a throttled call halves the rate of its class, and while calls
+// succeed it grows back.
+type meter struct {
+	buckets map[class]*bucket
+}
+
+// newMeter returns a meter of full buckets. Unmetered ones begin so fast that nobody notices, and adapt all the same.
+func newMeter(unmetered bool) *meter {
+	m := &meter{buckets: make(map[class]*bucket, len(budgets))}
+	for class, b := range budgets {
+		if unmetered {
+			b = budget{perSecond: 10_000, burst: 10_000}
+		}
+		m.buckets[class] = newBucket(b)
+	}
+	return m
+}
+
+// install makes every call of a client wait for the meter.
+func (m *meter) install(stack *middleware.Stack) error {
+	return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("CloudgateMeter", m.handle), middleware.Before)
+}
+
+func (m *meter) handle(
+	ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler,
+) (middleware.InitializeOutput, middleware.Metadata, error) {
+	op := operation{middleware.GetServiceID(ctx), middleware.GetOperationName(ctx)}
+	kind, known := operations[op]
+	if !known {
+		return middleware.InitializeOutput{}, middleware.Metadata{}, &cloud.Error{
+			Kind: cloud.Invalid, Op: op.name, Err: fmt.Errorf("%s is not a call that this provider makes", op.name)}
+	}
+	b := m.buckets[class{op.service, kind}]
+	if err := b.wait(ctx); err != nil {
+		return middleware.InitializeOutput{}, middleware.Metadata{}, &cloud.Error{Kind: cloud.Throttled, Op: op.name, After: time.Second, Err: err}
+	}
+	out, metadata, err := next.HandleInitialize(ctx, in)
+	b.learn(isThrottling(err), err == nil)
+	return out, metadata, err
+}
+
+// errBusy is why a call was not made.
+var errBusy = errors.New("the limit on calls to AWS is used up for now")
+
+const (
+	// leastRate is what throttling cannot take from a class, in calls a second.
+	leastRate = 0.1
+	// throttleWindow is how long after a throttled call others that were under way with it do not halve the rate again.
+	throttleWindow = time.Second
+	// raiseInterval and raiseFactor bring a halved rate back in about twenty seconds, however many calls there are.
+	raiseInterval = time.Second
+	raiseFactor   = 1.035
+)
+
+// bucket is the rate of one class. Safe for concurrent use.
+type bucket struct {
+	full    budget
+	limiter *rate.Limiter
+
+	mu     sync.Mutex
+	halved time.Time // the last time that the rate was halved
+	raised time.Time // the last time that it was raised
+}
+
+func newBucket(b budget) *bucket {
+	return &bucket{full: b, limiter: rate.NewLimiter(b.perSecond, b.burst)}
+}
+
+// wait blocks until a call may be made, or ctx ends, or would end before.
+func (b *bucket) wait(ctx context.Context) error {
+	if err := b.limiter.Wait(ctx); err != nil {
+		return errBusy // the limiter's own text has a time in it
+	}
+	return nil
+}
+
+// learn adapts the rate to how a call ended.
+func (b *bucket) learn(throttled, succeeded bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now := time.Now() //nolint:forbidigo // the bucket's clock is the limiter's own
+	limit := b.limiter.Limit()
+	switch {
+	case throttled && now.Sub(b.halved) >= throttleWindow:
+		b.halved, b.raised = now, now
+		b.set(max(limit/2, leastRate))
+	case succeeded && limit < b.full.perSecond && now.Sub(b.raised) >= raiseInterval:
+		b.raised = now
+		b.set(min(limit*raiseFactor, b.full.perSecond))
+	}
+}
+
+// set sets the rate. Below the full rate a burst is no more than a second's worth, or saved-up tokens would be throttled again.
+func (b *bucket) set(limit rate.Limit) {
+	burst := b.full.burst
+	if limit < b.full.perSecond {
+		burst = min(burst, int(limit)+1)
+	}
+	b.limiter.SetLimit(limit)
+	b.limiter.SetBurst(burst)
+}
