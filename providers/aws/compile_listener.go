@@ -1,0 +1,235 @@
+package aws
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/cloudgate-dev/cloudgate/pkg/cloud"
+	"github.com/cloudgate-dev/cloudgate/pkg/graph"
+	"github.com/cloudgate-dev/cloudgate/pkg/ir"
+)
+
+// recommendedPolicy is what HTTPS and TLS listeners have where nobody says: TLS 1.3 and 1.2 with ciphers of today, as AWS recommends.
+const recommendedPolicy = "ELBSecurityPolicy-TLS13-1-2-2021-06"
+
+// Protocols of listeners and target groups.
+const (
+	protocolHTTP   = "HTTP"
+	protocolHTTPS  = "HTTPS"
+	protocolTCP    = "TCP"
+	protocolUDP    = "UDP"
+	protocolTCPUDP = "TCP_UDP"
+	protocolTLS    = "TLS"
+)
+
+// httpListener adds a listener of the Application Load Balancer with its rules.
+func (c *compiler) httpListener(l *ir.Listener) {
+	b := &c.application
+	if !c.room(b, l) {
+		return
+	}
+	spec := &Listener{Port: l.Port, Protocol: protocolHTTP, Default: notFound()}
+	servers := l.Servers
+	var refs []graph.ID
+	if l.Protocol == ir.ProtocolHTTPS {
+		spec.Protocol, spec.SSLPolicy = protocolHTTPS, c.sslPolicy()
+		var ok bool
+		if spec.Clients, ok = c.mutualAuthentication(l); !ok {
+			return
+		}
+		if servers, spec.Certificates, refs = c.certificatesOf(l); len(servers) == 0 {
+			return
+		}
+	}
+	id := b.listenerID(spec.Protocol, l.Port)
+	spec.Attributes = c.listenerAttributes(spec.Protocol)
+	spec.Marked = c.marks.mark(id.Name, sourceOf(l))
+	c.add(graph.Node{ID: id, Spec: spec, Within: b.id, Refs: refs, Holds: b.claim(l.Port)})
+	b.ports = append(b.ports, Ingress{Protocol: "tcp", Port: l.Port})
+	c.httpRules(id, l.Protocol == ir.ProtocolHTTPS, servers)
+}
+
+func sourceOf(l *ir.Listener) ir.Source {
+	if len(l.Servers) == 0 {
+		return ir.Source{}
+	}
+	return l.Servers[0].Source
+}
+
+// notFound answers what no rule matches.
+func notFound() Action { return Action{Fixed: &Fixed{StatusCode: "404", ContentType: "text/plain"}} }
+
+func (c *compiler) sslPolicy() string {
+	if c.settings.SSLPolicy != "" {
+		return c.settings.SSLPolicy
+	}
+	return recommendedPolicy
+}
+
+// room counts a listener of a load balancer, and refuses it where there are too many.
+func (c *compiler) room(b *balancer, l *ir.Listener) bool {
+	if len(b.ports) < mostListeners {
+		return true
+	}
+	for i := range l.Servers {
+		c.refuse(l.Servers[i].Source, cloud.Quota, fmt.Sprintf("a load balancer in AWS has at most %d listeners, and the ports of the Gateway are more", mostListeners))
+	}
+	return false
+}
+
+// refuseServers refuses every server of a listener.
+func (c *compiler) refuseServers(servers []ir.Server, kind cloud.Kind, text string) {
+	for i := range servers {
+		c.refuse(servers[i].Source, kind, text)
+	}
+}
+
+// mutualAuthentication says how clients prove themselves. A listener whose clients cannot be asked is refused: it must not serve others.
+func (c *compiler) mutualAuthentication(l *ir.Listener) (*MutualAuthentication, bool) {
+	switch {
+	case l.Clients == nil:
+		return nil, true
+	case l.Clients.InsecureFallback:
+		return &MutualAuthentication{Mode: "passthrough"}, true
+	case c.settings.TrustStoreARN == "":
+		c.refuseServers(l.Servers, cloud.Unsupported, "clients are validated by a trust store in AWS, and the GatewayConfig names none in spec.aws.trustStoreARN")
+		return nil, false
+	}
+	return &MutualAuthentication{
+		Mode:             "verify",
+		TrustStoreARN:    c.settings.TrustStoreARN,
+		IgnoreExpiry:     c.settings.IgnoreClientCertificateExpiry,
+		AdvertiseCANames: c.settings.AdvertiseTrustStoreCANames,
+	}, true
+}
+
+// certificatesOf returns the servers of a listener for which there is a certificate, the certificates, and what of them is in the graph. The
+// default is the first of the server for every hostname, or else of the first server.
+func (c *compiler) certificatesOf(l *ir.Listener) (servers []ir.Server, choices []CertificateChoice, refs []graph.ID) {
+	names := make(map[string]bool)
+	for _, s := range byGenerality(l.Servers) {
+		own := c.choicesOf(s)
+		if len(own) == 0 {
+			c.refuse(s.Source, cloud.Invalid, "it has no certificate: the GatewayConfig names none in spec.aws.certificates.arns, and without a hostname none can be discovered")
+			continue
+		}
+		more := slices.DeleteFunc(slices.Clone(own), func(o CertificateChoice) bool { return slices.ContainsFunc(choices, o.equal) })
+		if len(choices)+len(more) > mostCertificates {
+			c.refuse(s.Source, cloud.Quota, fmt.Sprintf("a listener in AWS has at most %d certificates, and with those of this one there would be %d",
+				mostCertificates, len(choices)+len(more)))
+			continue
+		}
+		choices = append(choices, more...)
+		for _, name := range s.Certificates {
+			c.used[name] = true
+			refs = appendOnce(refs, certificateID(c.certificates[name]))
+		}
+		names[s.Name] = true
+	}
+	servers = slices.DeleteFunc(slices.Clone(l.Servers), func(s ir.Server) bool { return !names[s.Name] })
+	return servers, choices, refs
+}
+
+func (w CertificateChoice) equal(o CertificateChoice) bool {
+	return w.Node == o.Node && w.ARN == o.ARN && w.Hostname == o.Hostname
+}
+
+// byGenerality returns the servers with the one for every hostname first.
+func byGenerality(servers []ir.Server) []ir.Server {
+	out := slices.Clone(servers)
+	slices.SortStableFunc(out, func(a, b ir.Server) int {
+		switch {
+		case (a.Hostname == "") == (b.Hostname == ""):
+			return 0
+		case a.Hostname == "":
+			return -1
+		default:
+			return 1
+		}
+	})
+	return out
+}
+
+// choicesOf returns the certificates of a server: its own, or one that is discovered; then those that the settings name for all.
+func (c *compiler) choicesOf(s ir.Server) []CertificateChoice {
+	var choices []CertificateChoice
+	for _, name := range s.Certificates {
+		if crt, ok := c.certificates[name]; ok {
+			choices = append(choices, CertificateChoice{Node: certificateID(crt).Name})
+		}
+	}
+	settings := c.settings.Certificates
+	if len(s.Certificates) == 0 && settings.Discover && s.Hostname != "" {
+		choices = append(choices, CertificateChoice{Hostname: s.Hostname})
+	}
+	for _, arn := range settings.ARNs {
+		choices = append(choices, CertificateChoice{ARN: arn})
+	}
+	return choices
+}
+
+// httpRules adds the rules of a listener: those of the most specific server first. What a server leaves over must not fall to a less
+// specific one that could have it (listener isolation): a rule of its own answers it.
+func (c *compiler) httpRules(listener graph.ID, secure bool, servers []ir.Server) {
+	for i, s := range servers {
+		key := serverKey(s.Hostname)
+		lower := lowering{compiler: c, secure: secure, server: &servers[i]}
+		for _, r := range merge(lower.atoms()) {
+			c.rule(listener, key, r)
+		}
+		if slices.ContainsFunc(servers[i+1:], func(o ir.Server) bool { return !hostsDisjoint(s.Hostname, o.Hostname) && len(o.Rules) > 0 }) {
+			c.rule(listener, key, merged{atom: atom{source: s.Source, rank: "~", action: notFound()}, hosts: []string{s.Hostname}})
+		}
+	}
+}
+
+// serverKey orders the rules of a listener by their server, the most specific hostname first, and depends on nothing but the hostname.
+func serverKey(hostname string) string {
+	switch {
+	case hostname == "":
+		return "2/"
+	case strings.HasPrefix(hostname, "*."):
+		return fmt.Sprintf("1%03d%s/", 999-len(hostname), hostname)
+	default:
+		return "0" + hostname + "/"
+	}
+}
+
+// rule adds one rule, or refuses it where there is no room for it.
+func (c *compiler) rule(listener graph.ID, key string, r merged) {
+	b := &c.application
+	if b.rules++; b.rules > mostRules {
+		c.refuse(r.source, cloud.Quota, fmt.Sprintf("an Application Load Balancer has at most %d rules, and those before this one in precedence have them", mostRules))
+		return
+	}
+	refs, ok := c.targetGroups(b, r.source, r.action.Forward, r.pools)
+	if !ok {
+		b.rules--
+		return
+	}
+	conditions := r.conditions()
+	id := graph.ID{Kind: KindRule, Name: nodeName(listener.Name, r.source.Kind, r.source.Namespace, r.source.Name, conditionsDigest(conditions))}
+	// Rules of a route that match the same are counted in their order. Only the first of them ever decides.
+	for n := 1; ; n++ {
+		if _, taken := c.out.Graph[id]; !taken {
+			break
+		}
+		id.Name = nodeName(listener.Name, r.source.Kind, r.source.Namespace, r.source.Name, fmt.Sprintf("%s+%d", conditionsDigest(conditions), n))
+	}
+	c.add(graph.Node{ID: id, Within: listener, Refs: refs, Spec: &Rule{
+		Marked:      c.marks.mark(id.Name, r.source),
+		Rank:        key + r.rank,
+		Conditions:  conditions,
+		Action:      r.action,
+		HostRewrite: r.hostRewrite,
+		URLRewrite:  r.urlRewrite,
+	}})
+}
+
+func appendOnce(ids []graph.ID, id graph.ID) []graph.ID {
+	if slices.Contains(ids, id) {
+		return ids
+	}
+	return append(ids, id)
+}

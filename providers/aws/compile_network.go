@@ -1,0 +1,201 @@
+package aws
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/cloudgate-dev/cloudgate/pkg/cloud"
+	"github.com/cloudgate-dev/cloudgate/pkg/ir"
+
+	"github.com/cloudgate-dev/cloudgate/pkg/graph"
+)
+
+// networkListener adds a listener of the Network Load Balancer. It has one action for all that comes in at its port: it does not look at the
+// host name that a TLS client asks for.
+func (c *compiler) networkListener(l *ir.Listener) {
+	b := &c.transport
+	if !c.room(b, l) {
+		return
+	}
+	other := c.samePort(l)
+	if other != nil && l.Protocol == ir.ProtocolUDP {
+		c.joinUDP(other, l)
+		return
+	}
+	spec := &Listener{Port: l.Port, Protocol: c.networkProtocol(l, other)}
+	servers := l.Servers
+	var refs []graph.ID
+	if spec.Protocol == protocolTLS {
+		if l.Clients != nil {
+			c.refuseServers(l.Servers, cloud.Unsupported, "Network Load Balancers do not ask TLS clients for certificates")
+			return
+		}
+		spec.SSLPolicy = c.sslPolicy()
+		if servers, spec.Certificates, refs = c.certificatesOf(l); len(servers) == 0 {
+			return
+		}
+	}
+	source, action, groups, ok := c.onlyForward(servers, spec.Protocol)
+	if !ok {
+		return
+	}
+	id := b.listenerID(spec.Protocol, l.Port)
+	spec.Default = action
+	spec.Marked = c.marks.mark(id.Name, source)
+	spec.Attributes = c.listenerAttributes(spec.Protocol)
+	c.add(graph.Node{ID: id, Spec: spec, Within: b.id, Refs: append(refs, groups...), Holds: b.claim(l.Port)})
+	for _, protocol := range securityProtocols(spec.Protocol) {
+		b.ports = append(b.ports, Ingress{Protocol: protocol, Port: l.Port})
+	}
+}
+
+// securityProtocols are what a security group has to let in.
+func securityProtocols(protocol string) []string {
+	switch protocol {
+	case protocolUDP:
+		return []string{"udp"}
+	case protocolTCPUDP:
+		return []string{"tcp", "udp"}
+	default:
+		return []string{"tcp"}
+	}
+}
+
+// samePort returns the listener of TCP for one of UDP, or of UDP for one of TCP, on the same port.
+func (c *compiler) samePort(l *ir.Listener) *ir.Listener {
+	for i := range c.want.Listeners {
+		o := &c.want.Listeners[i]
+		pair := l.Protocol == ir.ProtocolUDP && (o.Protocol == ir.ProtocolTCP || o.Protocol == ir.ProtocolTLS) ||
+			l.Protocol == ir.ProtocolTCP && o.Protocol == ir.ProtocolUDP
+		if o.Port == l.Port && pair {
+			return o
+		}
+	}
+	return nil
+}
+
+// networkProtocol returns the protocol of a listener. other is of UDP on the same port as one of TCP.
+func (c *compiler) networkProtocol(l, other *ir.Listener) string {
+	switch {
+	case l.Protocol == ir.ProtocolUDP:
+		return protocolUDP
+	case l.Protocol == ir.ProtocolTLS && len(l.Servers) > 0 && l.Servers[0].TLS == ir.TLSTerminate:
+		return protocolTLS
+	case other != nil && l.Protocol == ir.ProtocolTCP && c.sameTargets(l, other):
+		return protocolTCPUDP
+	default:
+		return protocolTCP
+	}
+}
+
+// joinUDP has a listener of UDP served by the one of TCP on its port, which is TCP_UDP where both go to the same targets.
+func (c *compiler) joinUDP(other, l *ir.Listener) {
+	if c.networkProtocol(other, l) != protocolTCPUDP {
+		c.refuseServers(l.Servers, cloud.Unsupported,
+			fmt.Sprintf("port %d of a Network Load Balancer is for TCP and UDP at once only where both go to the same backends, and that of TCP has it", l.Port))
+	}
+}
+
+// sameTargets tells whether two listeners send to the same targets with the same weights.
+func (c *compiler) sameTargets(a, b *ir.Listener) bool {
+	forwardsA, forwardsB := c.networkShares(a.Servers), c.networkShares(b.Servers)
+	return len(forwardsA) > 0 && slices.EqualFunc(forwardsA, forwardsB, func(x, y poolShare) bool {
+		p, q := c.pools[x.pool], c.pools[y.pool]
+		kind := targetKind(p)
+		return x.weight == y.weight && kind == targetKind(q) && slices.Equal(targets(p, kind), targets(q, kind))
+	})
+}
+
+// networkShares returns the backends of the first rule, or none.
+func (c *compiler) networkShares(servers []ir.Server) []poolShare {
+	var out []poolShare
+	for _, s := range servers {
+		for _, r := range s.Rules {
+			f, ok := r.Action.(*ir.Forward)
+			if !ok {
+				return nil
+			}
+			for _, b := range f.Backends {
+				if b.Pool != "" && c.pools[b.Pool] != nil {
+					out = append(out, poolShare{pool: b.Pool, weight: uint64(b.Weight)})
+				}
+			}
+			return out
+		}
+	}
+	return out
+}
+
+// onlyForward returns what a listener does: the action of its first rule. Rules that would do something else for another hostname are refused;
+// that a hostname is not looked at is told.
+func (c *compiler) onlyForward(servers []ir.Server, protocol string) (source ir.Source, action Action, groups []graph.ID, ok bool) {
+	for i := range servers {
+		s := &servers[i]
+		for j := range s.Rules {
+			r := &s.Rules[j]
+			if ok {
+				c.alsoServed(s, r, action)
+				continue
+			}
+			if action, groups, ok = c.networkForward(s, r, protocol); ok {
+				source = s.Source
+			}
+		}
+	}
+	return source, action, groups, ok
+}
+
+// alsoServed judges a rule of a listener that has its one action already.
+func (c *compiler) alsoServed(s *ir.Server, r *ir.Rule, action Action) {
+	hostname := r.Match.Hostname
+	if hostname == "" {
+		hostname = s.Hostname
+	}
+	if hostname == "" {
+		return // it never decides: what comes first matches the same
+	}
+	c.refuse(r.Source, cloud.Unsupported, "a Network Load Balancer does not look at host names, and the port goes to the backends of another rule")
+}
+
+// networkForward lowers the one action of a listener.
+func (c *compiler) networkForward(s *ir.Server, r *ir.Rule, protocol string) (Action, []graph.ID, bool) {
+	l := lowering{compiler: c}
+	var v verdict
+	f, isForward := r.Action.(*ir.Forward)
+	if !isForward {
+		c.refuse(r.Source, cloud.Unsupported, "a Network Load Balancer cannot refuse connections: it has no backend to send them to")
+		return Action{}, nil, false
+	}
+	if s.Hostname != "" || r.Match.Hostname != "" {
+		v.differ("connections that ask for other host names, or for none, get to the backends too")
+	}
+	var shares []poolShare
+	invalid := uint32(0)
+	for _, b := range f.Backends {
+		switch pool := c.pools[b.Pool]; {
+		case pool == nil:
+			invalid += b.Weight
+		default:
+			share := poolShare{pool: b.Pool, weight: uint64(b.Weight), protocol: protocol}
+			if protocol == protocolTLS && pool.TLS == nil {
+				share.protocol = protocolTCP
+			}
+			if pool.Session != nil {
+				v.refuse(cloud.Unsupported, "a Network Load Balancer keeps no sessions by cookie or header")
+			}
+			shares = append(shares, share)
+		}
+	}
+	switch {
+	case len(shares) == 0:
+		v.refuse(cloud.Unsupported, "a Network Load Balancer has no listener without a valid backend")
+	case invalid > 0:
+		v.differ("connections for backends that are not valid go to the others instead of being refused")
+	}
+	if !l.judge(r.Source, v) {
+		return Action{}, nil, false
+	}
+	action := Action{Forward: &Forward{}}
+	ids, ok := c.targetGroups(&c.transport, r.Source, action.Forward, shares)
+	return action, ids, ok
+}

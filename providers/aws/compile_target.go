@@ -1,0 +1,292 @@
+package aws
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/cloudgate-dev/cloudgate/pkg/cloud"
+	"github.com/cloudgate-dev/cloudgate/pkg/graph"
+	"github.com/cloudgate-dev/cloudgate/pkg/ir"
+)
+
+// targetGroupUse is a pool as one load balancer uses it. Uses that are equal share a target group.
+type targetGroupUse struct {
+	balancer *balancer
+	protocol string
+	version  string // "" on a Network Load Balancer
+	session  session
+}
+
+// targetGroups makes the target groups of a forward and names them in it. Where there is no room for them it refuses source, and adds none.
+func (c *compiler) targetGroups(b *balancer, source ir.Source, f *Forward, shares []poolShare) ([]graph.ID, bool) {
+	if f == nil {
+		return nil, true
+	}
+	var ids []graph.ID
+	var weights []uint64
+	nodes := make(map[graph.ID]graph.Node)
+	for _, s := range shares {
+		node := c.targetGroup(c.pools[s.pool], c.useOf(b, s))
+		if i := slices.Index(ids, node.ID); i >= 0 {
+			weights[i] += s.weight
+			continue
+		}
+		ids, weights = append(ids, node.ID), append(weights, s.weight)
+		nodes[node.ID] = node
+	}
+	ids, weights = fewest(ids, weights)
+	if len(ids) > mostActionGroups {
+		c.refuse(source, cloud.Quota, fmt.Sprintf("it has %d backends, and a rule in AWS has at most %d", len(ids), mostActionGroups))
+		return nil, false
+	}
+	more := 0
+	for _, id := range ids {
+		if !b.groups[id] {
+			more++
+		}
+	}
+	if len(b.groups)+more > mostGroups {
+		c.refuse(source, cloud.Quota, fmt.Sprintf("a load balancer in AWS has at most %d target groups, one for each backend, and with those of this rule there would be %d",
+			mostGroups, len(b.groups)+more))
+		return nil, false
+	}
+	scaled := scale(weights)
+	for i, id := range ids {
+		if !b.groups[id] {
+			b.groups[id] = true
+			c.add(nodes[id])
+			c.noteTargets(c.pools[shares[slices.IndexFunc(shares, func(s poolShare) bool { return c.targetGroupID(c.pools[s.pool], c.useOf(b, s)) == id })].pool])
+		}
+		f.TargetGroups = append(f.TargetGroups, WeightedTargetGroup{TargetGroup: id.Name, Weight: scaled[i]})
+	}
+	return ids, true
+}
+
+// fewest leaves out backends without weight where there are more than an action has room for.
+func fewest(ids []graph.ID, weights []uint64) ([]graph.ID, []uint64) {
+	for i := len(ids) - 1; i >= 0 && len(ids) > mostActionGroups; i-- {
+		if weights[i] == 0 {
+			ids, weights = slices.Delete(ids, i, i+1), slices.Delete(weights, i, i+1)
+		}
+	}
+	return ids, weights
+}
+
+// scale brings weights into AWS's range. The Gateway API leaves room for what is rounded; a weight that is not zero stays so.
+func scale(weights []uint64) []int32 {
+	most := uint64(0)
+	for _, w := range weights {
+		most = max(most, w)
+	}
+	out := make([]int32, 0, len(weights))
+	for _, w := range weights {
+		if most > mostWeight && w > 0 {
+			w = max(1, (w*mostWeight+most/2)/most)
+		}
+		out = append(out, int32(w))
+	}
+	return out
+}
+
+func (c *compiler) useOf(b *balancer, s poolShare) targetGroupUse {
+	use := targetGroupUse{balancer: b, version: s.version, session: s.session, protocol: s.protocol}
+	if use.protocol == "" {
+		use.protocol = protocolHTTP
+		if c.pools[s.pool].TLS != nil {
+			use.protocol = protocolHTTPS
+		}
+	}
+	return use
+}
+
+func (c *compiler) targetGroupID(pool *ir.Pool, use targetGroupUse) graph.ID {
+	kind := targetKind(pool)
+	return graph.ID{Kind: KindTargetGroup, Name: nodeName(pool.Name + "-" +
+		digest(8, use.balancer.id.Name, use.protocol, use.version, kind.targetType, kind.family, fmt.Sprint(use.session)))}
+}
+
+// poolOf returns the ir.Pool of a target group, from its name in the graph.
+func poolOf(id graph.ID) string {
+	if i := strings.LastIndexByte(id.Name, '-'); i >= 0 {
+		return id.Name[:i]
+	}
+	return id.Name
+}
+
+// kindOfTargets is what a target group's targets have in common.
+type kindOfTargets struct {
+	targetType string // "ip" or "instance"
+	family     string // "ipv4" or "ipv6"
+}
+
+// targetKind tells how AWS is told of a pool's targets: nodes by the id of their instance where all of them have one, else all by address.
+// Of a pool with addresses of both families those of IPv4 are used: they are of the same pods.
+func targetKind(pool *ir.Pool) kindOfTargets {
+	if pool.Nodes && len(pool.Targets) > 0 && !slices.ContainsFunc(pool.Targets, func(t ir.Target) bool { return instanceID(t.Node) == "" }) {
+		return kindOfTargets{"instance", "ipv4"}
+	}
+	if len(pool.Targets) > 0 && !slices.ContainsFunc(pool.Targets, func(t ir.Target) bool { return t.Address.Unmap().Is4() }) {
+		return kindOfTargets{"ip", "ipv6"}
+	}
+	return kindOfTargets{"ip", "ipv4"}
+}
+
+// instanceID reads the providerID of a node: aws:///ZONE/INSTANCE.
+func instanceID(providerID string) string {
+	path, ok := strings.CutPrefix(providerID, "aws://")
+	id := path[strings.LastIndexByte(path, '/')+1:]
+	if !ok || !strings.HasPrefix(id, "i-") {
+		return ""
+	}
+	return id
+}
+
+func (c *compiler) targetGroup(pool *ir.Pool, use targetGroupUse) graph.Node {
+	kind := targetKind(pool)
+	id := c.targetGroupID(pool, use)
+	return graph.Node{ID: id, Spec: &TargetGroup{
+		Marked:          c.marks.mark(id.Name, pool.Source),
+		Protocol:        use.protocol,
+		ProtocolVersion: use.version,
+		TargetType:      kind.targetType,
+		IPAddressType:   kind.family,
+		Port:            80,
+		HealthCheck:     healthCheck(pool, use),
+		Attributes:      c.targetGroupAttributes(pool, use),
+		Targets:         targets(pool, kind),
+	}}
+}
+
+// targets are those that take new requests: AWS drains what is deregistered.
+func targets(pool *ir.Pool, kind kindOfTargets) []Target {
+	var out []Target
+	for _, t := range pool.Targets {
+		address := t.Address.Unmap().WithZone("")
+		switch {
+		case t.Draining:
+		case kind.targetType == "instance":
+			out = append(out, Target{ID: instanceID(t.Node), Port: t.Port})
+		case family(address) == kind.family:
+			out = append(out, Target{ID: address.String(), Port: t.Port})
+		}
+	}
+	out = slices.Compact(sortedBy(out, Target.compare))
+	return out[:min(len(out), mostTargets)]
+}
+
+func family(a netip.Addr) string {
+	if a.Is4() {
+		return "ipv4"
+	}
+	return "ipv6"
+}
+
+// noteTargets tells where a pool has more targets than AWS has room for.
+func (c *compiler) noteTargets(pool *ir.Pool) {
+	if len(pool.Targets) <= mostTargets {
+		return
+	}
+	c.refuse(pool.Source, cloud.Quota, fmt.Sprintf("a target group in AWS has at most %d targets, and it has %d endpoints: the last by address are left out",
+		mostTargets, len(pool.Targets)))
+}
+
+// healthCheck lowers a check of health to what AWS can do: not more often than each 5 seconds, not fewer than 2 answers. There always is
+// one. Application Load Balancers know no check by connection: any answer to a GET shows that somebody listens.
+func healthCheck(pool *ir.Pool, use targetGroupUse) HealthCheck {
+	check := HealthCheck{Port: "traffic-port", Interval: 15, Timeout: 5, Healthy: 2, Unhealthy: 2}
+	h := pool.Health
+	if h != nil {
+		check.Interval = seconds(h.Interval, 5, 300)
+		check.Timeout = min(seconds(h.Timeout, 2, 120), check.Interval)
+		check.Healthy, check.Unhealthy = threshold(h.HealthyThreshold), threshold(h.UnhealthyThreshold)
+	}
+	asked := h != nil && h.Kind == ir.HealthHTTP
+	switch {
+	case use.version == "" && !asked:
+		check.Protocol = protocolTCP
+		return check
+	case use.version == "":
+		check.Protocol = protocolHTTP
+		if pool.TLS != nil {
+			check.Protocol = protocolHTTPS
+		}
+	default:
+		check.Protocol = use.protocol
+	}
+	check.Path, check.Matcher = "/", "200-499"
+	if use.version == versionGRPC {
+		check.Matcher = "0-99"
+	}
+	if asked {
+		check.Path = h.Path
+		if use.version != versionGRPC {
+			check.Matcher = "200-399"
+		}
+	}
+	return check
+}
+
+func seconds(d time.Duration, least, most int32) int32 {
+	whole := (d + time.Second - 1) / time.Second
+	return int32(min(max(whole, time.Duration(least)), time.Duration(most)))
+}
+
+func threshold(n uint8) int32 { return int32(min(max(n, 2), 10)) }
+
+// Attributes of target groups that a pool says something about, with their defaults in AWS.
+const (
+	attrDeregistrationDelay = "deregistration_delay.timeout_seconds"
+	attrStickiness          = "stickiness.enabled"
+	attrStickinessType      = "stickiness.type"
+	attrCookieSeconds       = "stickiness.lb_cookie.duration_seconds"
+	attrAlgorithm           = "load_balancing.algorithm.type"
+)
+
+// attributeDefaults are what a new target group has without being told.
+var attributeDefaults = map[string]string{
+	attrDeregistrationDelay: "300",
+	attrStickiness:          "false",
+	attrStickinessType:      "", // by the type of load balancer: always told
+	attrCookieSeconds:       "86400",
+	attrAlgorithm:           "round_robin",
+}
+
+// NonDefault returns the attributes that a new target group has to be told.
+func (w *TargetGroup) NonDefault() map[string]string {
+	out := make(map[string]string)
+	for key, value := range w.Attributes {
+		if standard, known := attributeDefaults[key]; !known || standard != value {
+			out[key] = value
+		}
+	}
+	return out
+}
+
+// targetGroupAttributes says of each attribute that depends on the pool what it has to be, so that what is taken back in Kubernetes is taken
+// back in AWS; then what the settings say.
+func (c *compiler) targetGroupAttributes(pool *ir.Pool, use targetGroupUse) map[string]string {
+	out := map[string]string{attrDeregistrationDelay: attributeDefaults[attrDeregistrationDelay], attrStickiness: "false"}
+	if pool.Limits.Drain > 0 {
+		out[attrDeregistrationDelay] = strconv.Itoa(int(seconds(pool.Limits.Drain, 0, 3600)))
+	}
+	if use.version != "" {
+		out[attrAlgorithm] = "round_robin"
+		if pool.Algorithm == ir.LeastRequest {
+			out[attrAlgorithm] = "least_outstanding_requests"
+		}
+	}
+	if use.session.seconds > 0 {
+		out[attrStickiness], out[attrStickinessType] = "true", "lb_cookie"
+		out[attrCookieSeconds] = strconv.Itoa(int(use.session.seconds))
+	}
+	for key, value := range c.settings.TargetGroupAttributes {
+		if belongs(key, use.balancer.kind) {
+			out[key] = value
+		}
+	}
+	return out
+}

@@ -1,0 +1,25 @@
+package aws
+
+import "github.com/cloudgate-dev/cloudgate/pkg/ir"
+
+// Features says what load balancers in AWS can express. Where that depends on a value, as on the path of a redirect or the letters of a header,
+// the feature is exact here and Compile judges the value.
+func Features() ir.Features {
+	f := make(ir.Features)
+	for _, name := range []ir.Feature{
+		ir.FeatureHTTP, ir.FeatureHTTPS, ir.FeatureTLSPassthrough, ir.FeatureTLSTerminate, ir.FeatureTCP, ir.FeatureUDP, ir.FeatureGRPC,
+		ir.FeatureSeveralCertificates, ir.FeaturePathRegex, ir.FeatureHeaderRegex, ir.FeatureQueryMatch, ir.FeatureMethodMatch,
+		ir.FeatureRedirect, ir.FeatureRedirectScheme, ir.FeatureRedirectPort, ir.FeatureRedirectPath,
+		ir.FeatureHostRewrite, ir.FeaturePathRewrite, ir.FeatureBackendWebSocket, ir.FeatureClientValidation, ir.FeatureClientInsecureFallback,
+		ir.FeatureBackendHTTP2, ir.FeatureLeastRequest, ir.FeatureHealthCheck,
+	} {
+		f[name] = ir.Support{Grade: ir.Exact}
+	}
+	for name, difference := range map[ir.Feature]string{
+		ir.FeatureBackendTLS:    "the certificates of backends are not verified",
+		ir.FeatureSessionCookie: "the cookie is AWS's own, AWSALB, for all paths, and a session ends so long after its last request",
+	} {
+		f[name] = ir.Support{Grade: ir.Approximate, Difference: difference}
+	}
+	return f
+}
