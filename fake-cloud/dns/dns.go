@@ -1,5 +1,5 @@
 // Package dns answers for the names of load balancers: <id>.<zone> has the addresses that the load balancer has. It answers for
-// its zone only, keeps nothing, and asks nobody.
+// its zones only, keeps nothing, and asks nobody.
 package dns
 
 import (
@@ -18,7 +18,7 @@ import (
 )
 
 const (
-	ttl            = 5    // seconds: addresses may go soon in tests
+	ttl            = 5    // seconds, where a zone says none
 	maxUDP         = 1232 // bytes of an answer over UDP that are not split on the way
 	maxInFlight    = 1000 // more are dropped over UDP
 	maxConnections = 100  // TCP
@@ -30,16 +30,24 @@ const (
 // Config is what a Server is made of.
 type Config struct {
 	Address string // UDP and TCP; port 0 is one that is free for both
-	Zone    string // "lb.example.com"
-	// Lookup returns the addresses of the load balancer with the id, and whether there is one. Safe for concurrent use.
-	Lookup func(id string) ([]netip.Addr, bool)
-	Serial func() uint32 // of the zone
+	Zones   []Zone // that do not overlap
+	Serial  func() uint32
+}
+
+// Zone is what is answered for.
+type Zone struct {
+	// Name is "lb.example.com", or with a star for one label "elb.*.example.com": each domain that it stands for is a zone of its own.
+	Name string
+	// Lookup returns the addresses of a name, which comes without the zone, in lower case, and whether there is one. domain is the
+	// zone's own name. Safe for concurrent use.
+	Lookup func(name, domain string) ([]netip.Addr, bool)
+	TTL    uint32 // seconds; 0 for 5: addresses may go soon in tests
 }
 
 // Server answers on its address from New on, in so far as questions wait for Run.
 type Server struct {
 	cfg      Config
-	zone     string // with its last dot
+	zones    []zone
 	udp      net.PacketConn
 	tcp      net.Listener
 	inFlight chan struct{}
@@ -47,14 +55,58 @@ type Server struct {
 
 // New takes the address. The error is one sentence for the user. Close a Server that is not Run.
 func New(cfg Config) (*Server, error) {
-	s := &Server{cfg: cfg, zone: strings.ToLower(dns.Fqdn(cfg.Zone)), inFlight: make(chan struct{}, maxInFlight)}
-	if _, ok := dns.IsDomainName(s.zone); !ok || s.zone == "." {
-		return nil, fmt.Errorf("%q is not a DNS zone such as lb.example.com", cfg.Zone)
+	s := &Server{cfg: cfg, inFlight: make(chan struct{}, maxInFlight)}
+	for _, z := range cfg.Zones {
+		name := strings.ToLower(dns.Fqdn(z.Name))
+		if _, ok := dns.IsDomainName(name); !ok || name == "." {
+			return nil, fmt.Errorf("%q is not a DNS zone such as lb.example.com", z.Name)
+		}
+		s.zones = append(s.zones, zone{Zone: z, labels: dns.SplitDomainName(name)})
 	}
 	if err := s.listen(); err != nil {
 		return nil, err
 	}
 	return s, nil
+}
+
+// zone is a Zone made ready.
+type zone struct {
+	Zone
+	labels []string // of its name, from the left
+}
+
+// domain is one domain that a zone stands for, as a question meant it.
+type domain struct {
+	*zone
+	name string // with its last dot
+}
+
+// find returns the domain that name is in.
+func (s *Server) find(name string) (domain, bool) {
+	labels := dns.SplitDomainName(name)
+	for i := range s.zones {
+		z := &s.zones[i]
+		if at := len(labels) - len(z.labels); at >= 0 && z.stands(labels[at:]) {
+			return domain{z, dns.Fqdn(strings.Join(labels[at:], "."))}, true
+		}
+	}
+	return domain{}, false
+}
+
+func (z *zone) stands(labels []string) bool {
+	for i, label := range z.labels {
+		if label != "*" && label != labels[i] {
+			return false
+		}
+	}
+	return true
+}
+
+func (d domain) ttl() uint32 {
+	if d.TTL == 0 {
+		return ttl
+	}
+	return d.TTL
 }
 
 // listen finds a port that is free for UDP and TCP where any will do.
@@ -172,35 +224,35 @@ func (s *Server) answer(q *dns.Msg) *dns.Msg {
 	}
 	question := q.Question[0]
 	name := strings.ToLower(question.Name)
-	if question.Qclass != dns.ClassINET || !dns.IsSubDomain(s.zone, name) ||
-		question.Qtype == dns.TypeAXFR || question.Qtype == dns.TypeIXFR {
+	d, ours := s.find(name)
+	if question.Qclass != dns.ClassINET || !ours || question.Qtype == dns.TypeAXFR || question.Qtype == dns.TypeIXFR {
 		a.Rcode = dns.RcodeRefused
 		return a
 	}
 	a.Authoritative = true
-	if name == s.zone {
-		s.apex(a, question)
+	if name == d.name {
+		s.apex(a, question, d)
 	} else {
-		s.balancer(a, question, strings.TrimSuffix(name, "."+s.zone))
+		s.balancer(a, question, d, strings.TrimSuffix(name, "."+d.name))
 	}
 	if len(a.Answer) == 0 {
-		a.Ns = []dns.RR{s.soa()}
+		a.Ns = []dns.RR{s.soa(d)}
 	}
 	return a
 }
 
-func (s *Server) apex(a *dns.Msg, q dns.Question) {
+func (s *Server) apex(a *dns.Msg, q dns.Question, d domain) {
 	if q.Qtype == dns.TypeSOA || q.Qtype == dns.TypeANY {
-		a.Answer = append(a.Answer, s.soa())
+		a.Answer = append(a.Answer, s.soa(d))
 	}
 	if q.Qtype == dns.TypeNS || q.Qtype == dns.TypeANY {
-		a.Answer = append(a.Answer, &dns.NS{Hdr: header(s.zone, dns.TypeNS), Ns: "ns." + s.zone})
+		a.Answer = append(a.Answer, &dns.NS{Hdr: d.header(d.name, dns.TypeNS), Ns: "ns." + d.name})
 	}
 }
 
-func (s *Server) balancer(a *dns.Msg, q dns.Question, id string) {
-	ips, ok := s.cfg.Lookup(id)
-	if id == "ns" {
+func (s *Server) balancer(a *dns.Msg, q dns.Question, d domain, name string) {
+	ips, ok := d.Lookup(name, strings.TrimSuffix(d.name, "."))
+	if name == "ns" {
 		ips, ok = s.self(), true
 	}
 	if !ok {
@@ -210,9 +262,9 @@ func (s *Server) balancer(a *dns.Msg, q dns.Question, id string) {
 	for _, ip := range ips {
 		switch {
 		case ip.Is4() && (q.Qtype == dns.TypeA || q.Qtype == dns.TypeANY):
-			a.Answer = append(a.Answer, &dns.A{Hdr: header(q.Name, dns.TypeA), A: ip.AsSlice()})
+			a.Answer = append(a.Answer, &dns.A{Hdr: d.header(q.Name, dns.TypeA), A: ip.AsSlice()})
 		case ip.Is6() && (q.Qtype == dns.TypeAAAA || q.Qtype == dns.TypeANY):
-			a.Answer = append(a.Answer, &dns.AAAA{Hdr: header(q.Name, dns.TypeAAAA), AAAA: ip.AsSlice()})
+			a.Answer = append(a.Answer, &dns.AAAA{Hdr: d.header(q.Name, dns.TypeAAAA), AAAA: ip.AsSlice()})
 		}
 	}
 }
@@ -226,13 +278,13 @@ func (s *Server) self() []netip.Addr {
 	return []netip.Addr{a.Addr().Unmap()}
 }
 
-func (s *Server) soa() dns.RR {
+func (s *Server) soa(d domain) dns.RR {
 	return &dns.SOA{
-		Hdr: header(s.zone, dns.TypeSOA), Ns: "ns." + s.zone, Mbox: "hostmaster." + s.zone,
+		Hdr: d.header(d.name, dns.TypeSOA), Ns: "ns." + d.name, Mbox: "hostmaster." + d.name,
 		Serial: s.cfg.Serial(), Refresh: 60, Retry: 10, Expire: 600, Minttl: ttl,
 	}
 }
 
-func header(name string, kind uint16) dns.RR_Header {
-	return dns.RR_Header{Name: name, Rrtype: kind, Class: dns.ClassINET, Ttl: ttl}
+func (d domain) header(name string, kind uint16) dns.RR_Header {
+	return dns.RR_Header{Name: name, Rrtype: kind, Class: dns.ClassINET, Ttl: d.ttl()}
 }

@@ -17,12 +17,17 @@ func serve(t *testing.T) string {
 		many = append(many, netip.AddrFrom4([4]byte{127, 64, 1, byte(i)}))
 	}
 	s, err := New(Config{
-		Address: "127.0.0.1:0", Zone: "LB.test", Serial: func() uint32 { return 7 },
-		Lookup: func(id string) ([]netip.Addr, bool) {
-			ips, ok := map[string][]netip.Addr{
-				"lb-1": {netip.MustParseAddr("127.64.0.1")}, "lb-2": {netip.MustParseAddr("127.64.0.2"), netip.MustParseAddr("fd00::2")}, "lb-many": many,
-			}[id]
-			return ips, ok
+		Address: "127.0.0.1:0", Serial: func() uint32 { return 7 },
+		Zones: []Zone{
+			{Name: "LB.test", Lookup: func(id, _ string) ([]netip.Addr, bool) {
+				ips, ok := map[string][]netip.Addr{
+					"lb-1": {netip.MustParseAddr("127.64.0.1")}, "lb-2": {netip.MustParseAddr("127.64.0.2"), netip.MustParseAddr("fd00::2")}, "lb-many": many,
+				}[id]
+				return ips, ok
+			}},
+			{Name: "elb.*.example.com", TTL: 60, Lookup: func(name, domain string) ([]netip.Addr, bool) {
+				return []netip.Addr{netip.MustParseAddr("127.64.0.3")}, name == "a.b" && domain == "elb.west.example.com"
+			}},
 		},
 	})
 	if err != nil {
@@ -75,6 +80,12 @@ func TestAnswers(t *testing.T) {
 		{"lb.test.", "NS", dns.TypeNS, dns.RcodeSuccess, []string{"lb.test.	5	IN	NS	ns.lb.test."}, nil},
 		{"ns.lb.test.", "the name server", dns.TypeA, dns.RcodeSuccess, []string{"ns.lb.test.	5	IN	A	127.0.0.1"}, nil},
 		{"example.com.", "not our zone", dns.TypeA, dns.RcodeRefused, nil, nil},
+		{"A.b.elb.West.example.com.", "a zone with a star", dns.TypeA, dns.RcodeSuccess, []string{"A.b.elb.West.example.com.	60	IN	A	127.64.0.3"}, nil},
+		{"ns.elb.east.example.com.", "each that it stands for has a name server", dns.TypeA, dns.RcodeSuccess,
+			[]string{"ns.elb.east.example.com.	60	IN	A	127.0.0.1"}, nil},
+		{"a.b.elb.east.example.com.", "and names of its own", dns.TypeA, dns.RcodeNameError, nil,
+			[]string{"elb.east.example.com.	60	IN	SOA	ns.elb.east.example.com. hostmaster.elb.east.example.com. 7 60 10 600 5"}},
+		{"elb.example.com.", "a star is one label", dns.TypeA, dns.RcodeRefused, nil, nil},
 		{"xlb.test.", "ends alike, is not in the zone", dns.TypeA, dns.RcodeRefused, nil, nil},
 	}
 	for _, tt := range tests {
@@ -136,12 +147,12 @@ func TestQuestionsThatAreNone(t *testing.T) {
 
 func TestAnOccupiedAddress(t *testing.T) {
 	address := serve(t)
-	_, err := New(Config{Address: address, Zone: "lb.test"})
+	_, err := New(Config{Address: address, Zones: []Zone{{Name: "lb.test"}}})
 	if want := "DNS address " + address + " is in use by another program: stop it, or choose another with --dns-listen"; err == nil || err.Error() != want {
 		t.Errorf("want %q, got %v", want, err)
 	}
 	for _, zone := range []string{"", ".", "a..b"} {
-		if _, err := New(Config{Address: "127.0.0.1:0", Zone: zone}); err == nil {
+		if _, err := New(Config{Address: "127.0.0.1:0", Zones: []Zone{{Name: zone}}}); err == nil {
 			t.Errorf("zone %q was taken", zone)
 		}
 	}

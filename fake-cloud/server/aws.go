@@ -20,6 +20,7 @@ import (
 	"github.com/cloudgate-dev/cloudgate/fake-cloud/awsapi"
 	"github.com/cloudgate-dev/cloudgate/fake-cloud/awsapi/admin"
 	"github.com/cloudgate-dev/cloudgate/fake-cloud/awsapi/codec"
+	"github.com/cloudgate-dev/cloudgate/fake-cloud/dataplane/elb"
 	"github.com/cloudgate-dev/cloudgate/fake-cloud/journal"
 	"github.com/cloudgate-dev/cloudgate/fake-cloud/throttle"
 	"github.com/cloudgate-dev/cloudgate/fake-cloud/world"
@@ -42,6 +43,7 @@ func (a AWS) on() bool { return a.Listen != "" && a.Listen != Off }
 // amazon is the AWS side of a Server.
 type amazon struct {
 	cloud    *aws.Cloud
+	plane    *elb.Plane
 	journal  *journal.Journal
 	api      *awsapi.API
 	listener net.Listener
@@ -57,6 +59,7 @@ func (s *Server) openAWS(dice *world.Dice) error {
 	a.cloud, err = aws.New(aws.Config{
 		Path: awsPath(cfg.StatePath), NoSync: cfg.NoSync, Clock: cfg.Clock, Dice: dice, Log: cfg.Log, AccountID: cfg.AWS.AccountID,
 		VPCCIDR: cfg.AWS.VPCCIDR, Addresses: s.world, Latency: cfg.Latency, Lag: cfg.AWS.Lag, Quotas: cfg.AWS.Quotas,
+		Reported: true,
 	})
 	if err != nil {
 		return fmt.Errorf("AWS: %w", err)

@@ -9,7 +9,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"github.com/cloudgate-dev/cloudgate/fake-cloud/dataplane"
 	"github.com/cloudgate-dev/cloudgate/fake-cloud/lan"
 	"github.com/cloudgate-dev/cloudgate/fake-cloud/world"
 	"github.com/cloudgate-dev/cloudgate/pkg/proxy"
@@ -22,7 +21,7 @@ type metrics struct {
 	seconds  *prometheus.HistogramVec
 }
 
-func newMetrics(w *world.World, plane *dataplane.Plane, link *lan.Link) *metrics {
+func newMetrics(w *world.World, stats func() proxy.Stats, link *lan.Link) *metrics {
 	m := &metrics{
 		registry: prometheus.NewRegistry(),
 		calls: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -34,7 +33,7 @@ func newMetrics(w *world.World, plane *dataplane.Plane, link *lan.Link) *metrics
 		}, []string{"op"}),
 	}
 	m.registry.MustRegister(m.calls, m.seconds, collectors.NewGoCollector(),
-		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), &worldCollector{w}, &trafficCollector{plane})
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), &worldCollector{w}, trafficCollector(stats))
 	if link != nil {
 		m.registry.MustRegister(&linkCollector{link})
 	}
@@ -105,16 +104,16 @@ var (
 	bytesDesc       = prometheus.NewDesc("fakecloud_traffic_bytes_total", "Bytes of bodies and tunnels.", []string{"direction"}, nil)
 )
 
-type trafficCollector struct{ plane *dataplane.Plane }
+type trafficCollector func() proxy.Stats
 
-func (c *trafficCollector) Describe(ch chan<- *prometheus.Desc) {
+func (c trafficCollector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{requestsDesc, connectionsDesc, acceptedDesc, malformedDesc, retriesDesc, mirrorsDesc, bytesDesc} {
 		ch <- d
 	}
 }
 
-func (c *trafficCollector) Collect(ch chan<- prometheus.Metric) {
-	s := c.plane.Stats()
+func (c trafficCollector) Collect(ch chan<- prometheus.Metric) {
+	s := c()
 	for class, n := range s.Status {
 		name := strconv.Itoa(class) + "xx"
 		if class == 0 {

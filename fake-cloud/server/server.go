@@ -33,11 +33,11 @@ const maxConnections = 1000
 type Server struct {
 	cfg      Config
 	world    *world.World
-	ports    *ports.Table
 	plane    *dataplane.Plane
-	dns      *dns.Server // nil when it is off
-	link     *lan.Link   // nil without an interface
-	aws      *amazon     // nil when it is off
+	share    *dataplane.Share // of link; nil without
+	dns      *dns.Server      // nil when it is off
+	link     *lan.Link        // nil without an interface
+	aws      *amazon          // nil when it is off
 	listener net.Listener
 	http     *http.Server
 	closing  sync.Once
@@ -53,7 +53,7 @@ func New(cfg Config) (*Server, error) {
 	if err := s.open(); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	m := newMetrics(s.world, s.plane, s.link)
+	m := newMetrics(s.world, s.stats, s.link)
 	mux := s.handler(m)
 	if s.aws != nil {
 		s.serveAWS(mux, m)
@@ -90,12 +90,6 @@ func (s *Server) open() error {
 	if err != nil {
 		return err
 	}
-	s.ports = ports.New(ports.Config{Shared: shared, Offset: cfg.PortOffset, Log: cfg.Log})
-	plane := dataplane.Config{World: s.world, Ports: s.ports, Proxy: cfg.Proxy, Grace: cfg.Grace, Log: cfg.Log}
-	if s.link != nil {
-		plane.Addresses = s.link
-	}
-	s.plane = dataplane.New(plane)
 	if err := s.listen(); err != nil {
 		return err
 	}
@@ -104,6 +98,7 @@ func (s *Server) open() error {
 			return err
 		}
 	}
+	s.openPlanes(ports.New(ports.Config{Shared: shared, Offset: cfg.PortOffset, Log: cfg.Log}))
 	cfg.Log.Info("fake cloud", "api", s.URL(), "dns", s.DNSAddress(), "zone", cfg.Zone, "addresses", pool.String(),
 		"latency", cfg.Latency.String(), "seed", dice.Seed(), "state", cfg.StatePath)
 	return nil
@@ -124,18 +119,10 @@ func (s *Server) listen() error {
 		return nil
 	}
 	s.dns, err = dns.New(dns.Config{
-		Address: s.cfg.DNSListen, Zone: s.cfg.Zone, Lookup: s.lookup,
+		Address: s.cfg.DNSListen, Zones: s.zones(),
 		Serial: func() uint32 { return uint32(s.cfg.Clock.Now().Unix()) },
 	})
 	return err
-}
-
-func (s *Server) lookup(id string) ([]netip.Addr, bool) {
-	lb, err := s.world.LoadBalancer(id)
-	if err != nil || lb.State == world.Deleting {
-		return nil, false
-	}
-	return lb.IPs, true
 }
 
 func (s *Server) handler(m *metrics) *http.ServeMux {
@@ -167,7 +154,7 @@ var errStarting = errors.New("load balancers are being brought back")
 
 // Ready returns nil once the load balancers that were there at the start have their addresses again, and while changes can be kept.
 func (s *Server) Ready() error {
-	if !s.plane.Settled() {
+	if !s.settled() {
 		return errStarting
 	}
 	return s.world.Health()
@@ -222,16 +209,7 @@ func (s *Server) Run(ctx context.Context) error {
 	if s.aws != nil {
 		s.aws.run(ctx, g, s.cfg.Grace)
 	}
-	if s.link != nil {
-		g.Go(func() error {
-			s.link.Run(ctx)
-			return nil
-		})
-	}
-	g.Go(func() error {
-		s.plane.Run(ctx)
-		return nil
-	})
+	s.runPlanes(ctx, g)
 	if s.dns != nil {
 		g.Go(func() error { return s.dns.Run(ctx) })
 	}
