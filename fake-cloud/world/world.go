@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"github.com/cloudgate-dev/cloudgate/fake-cloud/world/disk"
 )
 
 // Config is what a World is made of. Pool, Clock, Dice and Log are required.
@@ -106,13 +108,13 @@ func (w *World) rehome() {
 
 func (w *World) open() error {
 	s, loaded, err := openStore(w.cfg.Path, !w.cfg.NoSync, w.cfg.Pool)
-	var d *damage
+	var d *disk.Damage
 	if errors.As(err, &d) {
 		w.aside = w.cfg.Path + ".corrupt-" + w.cfg.Clock.Now().Format("20060102T150405.000Z")
 		if err := os.Rename(w.cfg.Path, w.aside); err != nil {
 			return fmt.Errorf("state file is damaged (%w) and cannot be moved aside: %w", d, err)
 		}
-		w.cfg.Log.Error("STATE FILE IS DAMAGED: moved aside, starting with an empty cloud", "file", w.cfg.Path, "movedTo", w.aside, "damage", d.err)
+		w.cfg.Log.Error("STATE FILE IS DAMAGED: moved aside, starting with an empty cloud", "file", w.cfg.Path, "movedTo", w.aside, "damage", d.Err)
 		s, loaded, err = openStore(w.cfg.Path, !w.cfg.NoSync, w.cfg.Pool)
 	}
 	if err != nil {
@@ -123,7 +125,7 @@ func (w *World) open() error {
 	b := newBatch()
 	b.seq = loaded.seq
 	if err := s.commit(b); err != nil {
-		return errors.Join(fmt.Errorf("state file %s cannot be written: %w", w.cfg.Path, err), s.db.Close())
+		return errors.Join(fmt.Errorf("state file %s cannot be written: %w", w.cfg.Path, err), s.file.Close())
 	}
 	return nil
 }
@@ -145,7 +147,7 @@ func (w *World) Close() error {
 	if w.store == nil {
 		return nil
 	}
-	return errors.Join(w.store.db.Sync(), w.store.db.Close())
+	return w.store.file.Close()
 }
 
 // Health returns nil while changes can be written.
