@@ -105,7 +105,7 @@ func newWorld(t *testing.T, channel, latency string, kinds ...string) *world {
 	}
 	w.permissions()
 	w.cloud = "http://" + freeAddress(t)
-	clouds := run(t, "fakecloud", program(t, "fakecloud"), "--listen", strings.TrimPrefix(w.cloud, "http://"), "--dns-listen", "off", "--state", "memory",
+	clouds := run(t, "fakecloud", program(t, "fakecloud"), "--listen", strings.TrimPrefix(w.cloud, "http://"), "--dns-listen", "off", "--aws-listen", "off", "--state", "memory",
 		"--address-pool", strings.TrimSuffix(loopback(), "1")+"128/25", "--latency", latency)
 	until(t, "the fake cloud answers", func() bool {
 		if !clouds.runs() {

@@ -89,6 +89,10 @@ tolerations:
 {{- default (printf "%s-token" (include "fakecloud.fullname" .)) .Values.token.existingSecret }}
 {{- end }}
 
+{{- define "fakecloud.awsSecretName" -}}
+{{- default (printf "%s-aws" (include "fakecloud.fullname" .)) .Values.aws.existingSecret }}
+{{- end }}
+
 {{- define "fakecloud.claimName" -}}
 {{- default (printf "%s-state" (include "fakecloud.fullname" .)) .Values.persistence.existingClaim }}
 {{- end }}
@@ -132,5 +136,8 @@ tolerations:
 {{- end }}
 {{- if and .Values.dns.enabled (eq (int .Values.dns.port) (int .Values.api.port)) }}
 {{- fail "dns.port and api.port are the same port of the node" }}
+{{- end }}
+{{- if and .Values.aws.enabled (or (eq (int .Values.aws.port) (int .Values.api.port)) (and .Values.dns.enabled (eq (int .Values.aws.port) (int .Values.dns.port)))) }}
+{{- fail "aws.port is a port of the node that api.port or dns.port has" }}
 {{- end }}
 {{- end }}
