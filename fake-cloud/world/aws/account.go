@@ -67,7 +67,8 @@ type Cloud struct {
 	schedule schedule
 	armed    time.Time // when the alarm is set for; zero when it is not
 	disarm   func()
-	disk     *disk // nil: in memory
+	store    *store // nil: in memory
+	aside    string // what the state file was moved to at start, when it was damaged
 
 	followers sync.Mutex
 	watches   []*watch
@@ -194,6 +195,35 @@ func (c *Cloud) Region(name string) *Region {
 	r.seed(t)
 	t.commit()
 	return r
+}
+
+// Reset makes every region as it was at first, and sets quotas, latency and lag as they were at the start.
+func (c *Cloud) Reset() error {
+	for _, r := range c.Regions() {
+		err := r.write(func(x *tx) error {
+			for _, lb := range r.loadBalancers.all() {
+				for _, z := range lb.Zones {
+					x.after = append(x.after, func() { c.addresses.GiveBack(z.Address) })
+				}
+			}
+			for _, t := range r.list() {
+				var keys []string
+				t.each(func(old row) { keys = append(keys, old.meta().Key) })
+				for _, key := range keys {
+					x.drop(t, key)
+				}
+			}
+			r.seed(x)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.quotas, c.latency, c.lag = initialQuotas(c.cfg), c.cfg.Latency, c.cfg.Lag
+	return nil
 }
 
 // Regions returns the regions that were used, by name.

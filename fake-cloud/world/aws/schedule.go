@@ -51,6 +51,22 @@ func (c *Cloud) tick() {
 	c.arm()
 }
 
+// reschedule makes the schedule anew from the tables. The lock is held.
+func (c *Cloud) reschedule() {
+	c.schedule = nil
+	for _, r := range c.regions {
+		for _, t := range r.list() {
+			t.each(func(got row) {
+				if due := got.meta().Due; !due.IsZero() {
+					c.schedule.push(due, r, got.meta().Key)
+				}
+			})
+		}
+	}
+	c.armed = time.Time{}
+	c.arm()
+}
+
 // finish ends the passing state of a row. The lock is held.
 func (r *Region) finish(x *tx, t anyTable, was row) {
 	switch was := was.(type) {
