@@ -106,6 +106,12 @@ func (a *auditor) inUse(x *executor) bool {
 
 func (a *auditor) auditCloud(ctx context.Context, x *executor) error {
 	c := a.c
+	switch changed, err := c.auditNetworks(ctx, x); {
+	case err != nil:
+		return err
+	case changed:
+		c.wakeAll(ctx, x)
+	}
 	all, findings, err := c.ledger.fill(ctx, x, c.cfg.Cluster, func() bool { return true })
 	if err != nil {
 		return err

@@ -223,7 +223,7 @@ func prepare(mgr manager.Manager, cfg Config) (*Controller, error) {
 	if c.views, err = openViews(context.Background(), mgr.GetCache(), c.unread(), c.indexes); err != nil {
 		return nil, err
 	}
-	c.mapping = mapping{v: c.views, x: c.indexes, woken: func(name types.NamespacedName) { c.wakeups.start(name, c.now()) }}
+	c.mapping = mapping{v: c.views, x: c.indexes, networked: c.tellsNetworks, woken: func(name types.NamespacedName) { c.wakeups.start(name, c.now()) }}
 	return c, nil
 }
 

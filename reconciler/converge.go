@@ -22,6 +22,7 @@ type executor struct {
 	atOnce   int           // steps of one plan under way at the same time
 	timeout  time.Duration // of one call
 	metrics  *metrics
+	networks networks
 }
 
 // failure is a step that did not succeed.

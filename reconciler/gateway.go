@@ -71,11 +71,18 @@ func (c *Controller) serve(ctx context.Context, gw *gwv1.Gateway, class *gwv1.Ga
 	}
 	s := c.views.snapshot(class, gw)
 	c.writer.refresh(s)
-	s.Cluster, s.ControllerName, s.Features = c.cfg.Cluster, class.Spec.ControllerName, x.provider.Features()
+	lost := c.surroundings(ctx, x, s)
 	wanted, report := translate.Translate(s)
 	e := c.ledger.entry(x.provider.Name(), wanted.Owner, client.ObjectKeyFromObject(gw), lb.Status.Applied, fresh && !c.cfg.ObserveNew)
 
-	p := c.apply(ctx, x, e, wanted, report)
+	var p pass
+	if lost != nil {
+		c.unreadable(e, lost, &p)
+		p.soonest(x.networks.left(c.now()))
+		c.conclude(e, nil, &p)
+	} else {
+		p = c.apply(ctx, x, e, wanted, report)
+	}
 	if ctx.Err() != nil {
 		// The process is ending: what was done stays done, and the next one goes on from what the cloud has.
 		return reconcile.Result{}, p, nil
@@ -126,7 +133,7 @@ func (c *Controller) apply(ctx context.Context, x *executor, e *entry, wanted *i
 		return p
 	}
 	p := c.converge(ctx, x, e, compiled.Graph)
-	p.refused, p.differences = refusals(wanted, compiled.Refused), differences(wanted, compiled.Differences)
+	p.refused, p.differences = status.Refusals(wanted, compiled), status.Differences(wanted, compiled)
 	p.refusedNow = e.refuses(p.refused)
 	return p
 }

@@ -13,7 +13,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	gwv1 "sigs.k8s.io/gateway-api/apis/v1"
 
-	"github.com/cloudgate-dev/cloudgate/pkg/api/v1alpha1"
 	"github.com/cloudgate-dev/cloudgate/pkg/cloud"
 	"github.com/cloudgate-dev/cloudgate/pkg/graph"
 	"github.com/cloudgate-dev/cloudgate/pkg/ir"
@@ -71,14 +70,16 @@ func (c *Controller) see(ctx context.Context, key lookKey) sight {
 		return sight{foreign: c.elsewhere(class)}
 	}
 	s := c.views.snapshot(class, gw)
-	s.Cluster, s.ControllerName, s.Features = c.cfg.Cluster, class.Spec.ControllerName, x.provider.Features()
+	if err := c.surroundings(ctx, x, s); err != nil {
+		return sight{used: true} // it may be one that has the pods as targets
+	}
 	wanted, report := translate.Translate(s)
-	if report.Gateway.Parameters.TargetType == v1alpha1.TargetTypeNodePort || neverServed(gw, report.Frozen() || !c.accepted(class)) {
+	if neverServed(gw, report.Frozen() || !c.accepted(class)) {
 		return sight{}
 	}
 	pools := poolsOf(wanted, key.service)
 	if len(pools) == 0 {
-		return sight{} // no route that is accepted leads to it
+		return sight{} // no route that is accepted leads to it, or its targets are nodes
 	}
 	return sight{used: true, targets: c.healthyTargets(ctx, x, wanted, pools)}
 }
@@ -104,10 +105,11 @@ func neverServed(gw *gwv1.Gateway, refused bool) bool {
 	}
 }
 
+// poolsOf returns the pools that are made of the pods of a Service.
 func poolsOf(lb *ir.LoadBalancer, service types.NamespacedName) []ir.Pool {
 	var out []ir.Pool
 	for _, p := range lb.Pools {
-		if p.Source.Namespace == service.Namespace && p.Source.Name == service.Name {
+		if !p.Nodes && p.Source.Namespace == service.Namespace && p.Source.Name == service.Name {
 			out = append(out, p)
 		}
 	}

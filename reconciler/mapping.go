@@ -18,6 +18,8 @@ import (
 type mapping struct {
 	v *views
 	x indexes
+	// networked tells of classes whose cloud may have requests sent to nodes where nobody says so.
+	networked func(gwv1.GatewayController) bool
 	// woken is told each Gateway and is where the clock of its propagation starts.
 	woken func(types.NamespacedName)
 }
@@ -180,6 +182,11 @@ func (m mapping) node(found gateways, _ client.Object) {
 	for _, c := range m.v.configs.all() {
 		if c.Spec.TargetType == v1alpha1.TargetTypeNodePort {
 			m.config(found, c)
+		}
+	}
+	for _, class := range m.v.classes.all() {
+		if m.networked(class.Spec.ControllerName) {
+			m.class(found, class)
 		}
 	}
 }

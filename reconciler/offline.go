@@ -3,6 +3,7 @@ package reconciler
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -30,6 +31,8 @@ type SnapshotConfig struct {
 	Cluster string
 	// Features returns what the cloud behind a controller name can express, and false for a controller that is not ours.
 	Features func(gwv1.GatewayController) (ir.Features, bool)
+	// Networks returns what the load balancers of that cloud reach; nil where nobody is asked.
+	Networks func(gwv1.GatewayController) ([]netip.Prefix, error)
 }
 
 // Snapshots returns the Snapshot of each Gateway among objects whose class is ours, by namespace and name. The objects are
@@ -51,6 +54,14 @@ func Snapshots(objects []client.Object, cfg SnapshotConfig) ([]*translate.Snapsh
 		}
 		s := v.snapshot(class, gw)
 		s.Cluster, s.ControllerName, s.Features = cfg.Cluster, class.Spec.ControllerName, features
+		if cfg.Networks != nil && !saysTargetType(s) {
+			if s.Networks, err = cfg.Networks(class.Spec.ControllerName); err != nil {
+				return nil, err
+			}
+			if len(s.Networks) > 0 {
+				s.Nodes = v.nodes.all()
+			}
+		}
 		out = append(out, s)
 	}
 	return out, nil
@@ -142,8 +153,8 @@ func (v *views) indexerFor(o client.Object) toolscache.Indexer {
 
 // Read reads from a cluster what Snapshots can need: every object of the kinds that are listed, and of Secrets and ConfigMaps those
 // that are referred to. Kinds that the cluster does not have are left out. So is a Secret or ConfigMap that may not be read, of
-// which denied has a line.
-func Read(ctx context.Context, r client.Reader, mapper meta.RESTMapper) (objects []client.Object, denied []string, err error) {
+// which denied has a line. Nodes are read where a GatewayConfig sends requests to them, and where nodes says that a cloud may.
+func Read(ctx context.Context, r client.Reader, mapper meta.RESTMapper, nodes bool) (objects []client.Object, denied []string, err error) {
 	missing, err := Missing(mapper)
 	if err != nil {
 		return nil, nil, err
@@ -184,18 +195,18 @@ func Read(ctx context.Context, r client.Reader, mapper meta.RESTMapper) (objects
 	for i := range pods.Items {
 		objects = append(objects, &pods.Items[i])
 	}
-	if !needNodes(objects) {
+	if !nodes && !needNodes(objects) {
 		return objects, denied, nil
 	}
-	nodes := &corev1.NodeList{}
-	switch err := r.List(ctx, nodes); {
+	var list corev1.NodeList
+	switch err := r.List(ctx, &list); {
 	case apierrors.IsForbidden(err):
 		denied = append(denied, "Nodes may not be read, and are taken as missing")
 	case err != nil:
 		return nil, nil, fmt.Errorf("read the cluster: %w", err)
 	}
-	for i := range nodes.Items {
-		objects = append(objects, &nodes.Items[i])
+	for i := range list.Items {
+		objects = append(objects, &list.Items[i])
 	}
 	return objects, denied, nil
 }

@@ -64,7 +64,7 @@ func TestReadWithFewPermissions(t *testing.T) {
 		{"a user who may do neither", false, false, nil, 2},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			objects, denied, err := reconciler.Read(t.Context(), account{store.Client(), tt.gets, tt.lists}, store.Client().RESTMapper())
+			objects, denied, err := reconciler.Read(t.Context(), account{store.Client(), tt.gets, tt.lists}, store.Client().RESTMapper(), false)
 			if err != nil {
 				t.Fatal(err)
 			}

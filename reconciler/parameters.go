@@ -26,6 +26,17 @@ func (g *gatherer) parameters() {
 	}
 }
 
+// saysTargetType tells whether the GatewayConfigs of a Snapshot say what requests are sent to. Where they do not, the networks of the cloud
+// decide.
+func saysTargetType(s *translate.Snapshot) bool {
+	for _, config := range s.Configs {
+		if config.Spec.TargetType != "" {
+			return true
+		}
+	}
+	return false
+}
+
 // config gathers a GatewayConfig, and tells whether it sends requests to nodes.
 func (g *gatherer) config(name types.NamespacedName, named bool) bool {
 	if !named {

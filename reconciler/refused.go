@@ -1,7 +1,6 @@
 package reconciler
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 
@@ -11,59 +10,6 @@ import (
 	"github.com/cloudgate-dev/cloudgate/pkg/ir"
 	"github.com/cloudgate-dev/cloudgate/pkg/status"
 )
-
-// refusals are the parts of a load balancer that a cloud cannot have, as failures that only an edit ends.
-func refusals(wanted *ir.LoadBalancer, refused []cloud.Refusal) []status.Failure {
-	out := make([]status.Failure, 0, len(refused))
-	for _, r := range refused {
-		for _, source := range concerned(wanted, r.Source) {
-			out = append(out, status.Failure{Source: source, Refused: true, Err: &cloud.Error{Kind: r.Kind, Op: "compile", Err: errors.New(r.Text)}})
-		}
-	}
-	return out
-}
-
-// differences are what a cloud does otherwise than it should, where it is asked for.
-func differences(wanted *ir.LoadBalancer, all []cloud.Difference) []cloud.Difference {
-	out := make([]cloud.Difference, 0, len(all))
-	for _, d := range all {
-		for _, source := range concerned(wanted, d.Source) {
-			out = append(out, cloud.Difference{Source: source, Text: d.Text})
-		}
-	}
-	return out
-}
-
-// concerned returns where something about source is said: what is about a Service, at the rules that send requests to it, whose statuses
-// people look at.
-func concerned(wanted *ir.LoadBalancer, source ir.Source) []ir.Source {
-	if source.Kind != "Service" {
-		return []ir.Source{source}
-	}
-	pools := make(map[string]bool)
-	for _, p := range wanted.Pools {
-		if p.Source.Namespace == source.Namespace && p.Source.Name == source.Name && (source.Section == "" || p.Source.Section == source.Section) {
-			pools[p.Name] = true
-		}
-	}
-	var out []ir.Source
-	for _, l := range wanted.Listeners {
-		for _, s := range l.Servers {
-			for _, r := range s.Rules {
-				if sendsTo(r.Action, pools) && !slices.Contains(out, r.Source) {
-					out = append(out, r.Source)
-				}
-			}
-		}
-	}
-	return out
-}
-
-func sendsTo(action ir.Action, pools map[string]bool) bool {
-	forward, ok := action.(*ir.Forward)
-	return ok && (slices.ContainsFunc(forward.Backends, func(b ir.Backend) bool { return pools[b.Pool] }) ||
-		slices.ContainsFunc(forward.Mirrors, func(m ir.Mirror) bool { return pools[m.Pool] }))
-}
 
 // refuses takes over what the cloud cannot have of what is wanted now, and returns what was not known of that yet.
 func (e *entry) refuses(refused []status.Failure) (news []status.Failure) {

@@ -84,7 +84,7 @@ func stripNode(n *corev1.Node) {
 	} else {
 		n.Labels = nil
 	}
-	n.Spec = corev1.NodeSpec{Taints: n.Spec.Taints}
+	n.Spec = corev1.NodeSpec{Taints: n.Spec.Taints, ProviderID: n.Spec.ProviderID, PodCIDRs: n.Spec.PodCIDRs}
 	for i := range n.Spec.Taints {
 		n.Spec.Taints[i] = corev1.Taint{Key: n.Spec.Taints[i].Key}
 	}

@@ -138,7 +138,11 @@ func backendSentence(p translate.Problem) (string, bool) {
 	case translate.CodeBackendTLSPolicy:
 		return fmt.Sprintf("%s%s, which secures the backend, is not valid. See its status.", at(p), p.Object), true
 	case translate.CodeNoNodePort:
-		return fmt.Sprintf("%sport %s of %s has no node port, and requests are sent to nodes. Give the Service the type NodePort.", at(p), p.Value, p.Object), true
+		why := ""
+		if p.Detail != "" {
+			why = fmt.Sprintf(", because the cloud's load balancers do not reach %s", p.Detail)
+		}
+		return fmt.Sprintf("%sport %s of %s has no node port, and requests are sent to nodes%s. Give the Service the type NodePort.", at(p), p.Value, p.Object, why), true
 	default:
 		return "", false
 	}

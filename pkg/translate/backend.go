@@ -122,8 +122,10 @@ func (t *translation) newBackend(key poolKey, object Object) *backend {
 		return fail(gwv1.RouteReasonUnsupportedProtocol, Problem{Code: CodePortProtocol, Value: string(other.Protocol), Detail: string(transport)})
 	case port == nil:
 		return fail(gwv1.RouteReasonBackendNotFound, Problem{Code: CodePortNotFound, Value: fmt.Sprint(key.port), Detail: portList(service)})
-	case t.params.TargetType == v1alpha1.TargetTypeNodePort && (port.NodePort < 1 || port.NodePort > 65535):
-		return fail(ReasonNoNodePort, Problem{Code: CodeNoNodePort, Value: fmt.Sprint(key.port)})
+	}
+	kind, outside := t.targetType(service, port)
+	if kind == v1alpha1.TargetTypeNodePort && (port.NodePort < 1 || port.NodePort > 65535) {
+		return fail(ReasonNoNodePort, Problem{Code: CodeNoNodePort, Value: fmt.Sprint(key.port), Detail: outside})
 	}
 
 	b := &backend{policies: t.policiesFor(key, port.Name)}
@@ -138,8 +140,13 @@ func (t *translation) newBackend(key poolKey, object Object) *backend {
 	}
 	pool := &ir.Pool{
 		Protocol: protocol, Algorithm: ir.RoundRobin, Health: defaultHealth(protocol),
-		Targets: t.poolTargets(service, port),
-		Source:  ir.Source{Kind: kindService, Namespace: service.Namespace, Name: service.Name, Section: port.Name},
+		Nodes:  kind == v1alpha1.TargetTypeNodePort,
+		Source: ir.Source{Kind: kindService, Namespace: service.Namespace, Name: service.Name, Section: port.Name},
+	}
+	if pool.Nodes {
+		pool.Targets = t.nodeTargets(service, port)
+	} else {
+		pool.Targets = t.targets(service, port)
 	}
 	if secured != nil {
 		if pool.TLS = secured.tls; pool.TLS == nil {
@@ -165,14 +172,6 @@ func (t *translation) newBackend(key poolKey, object Object) *backend {
 	pool.Name = poolName(key, protocol, pool.TLS != nil)
 	b.pool = pool
 	return b
-}
-
-// poolTargets returns what requests for a port of a Service are sent to.
-func (t *translation) poolTargets(service *corev1.Service, port *corev1.ServicePort) []ir.Target {
-	if t.params.TargetType == v1alpha1.TargetTypeNodePort {
-		return t.nodeTargets(service, port)
-	}
-	return t.targets(service, port)
 }
 
 // poolProtocol decides what the targets speak. secured tells that a BackendTLSPolicy governs the port.

@@ -18,7 +18,7 @@ const (
 	CodeAppProtocol      // Value is the appProtocol, Detail what is supported
 	CodeBackendNeedsTLS  // Value is the appProtocol; a BackendTLSPolicy is needed
 	CodeBackendTLSPolicy // Object is the BackendTLSPolicy that governs the Service and is invalid
-	CodeNoNodePort       // Value is the port, which has none on the nodes, where requests are sent to nodes
+	CodeNoNodePort       // Value is the port, which has none on the nodes, where requests are sent to nodes; Detail the address of a pod that the cloud does not reach, where that is why
 
 	// Certificates. Object is the Secret or ConfigMap.
 	CodeCertificateMissing   // no certificateRefs

@@ -21,8 +21,14 @@ const (
 	standingDraining                 // no new requests: it is terminating, and still serves
 )
 
+// member is what is known of a target.
+type member struct {
+	state standing
+	node  string // its name in the cloud, where the target is a node
+}
+
 // families are the targets of one pool, by address: IPv4, IPv6.
-type families [2]map[netip.AddrPort]standing
+type families [2]map[netip.AddrPort]member
 
 // targets returns the endpoints of one port of a Service.
 //
@@ -49,7 +55,7 @@ func (t *translation) targets(service *corev1.Service, port *corev1.ServicePort)
 				continue
 			}
 			for _, address := range endpoint.Addresses {
-				f.add(address, number, state)
+				f.add(address, number, member{state: state})
 			}
 		}
 	}
@@ -111,7 +117,7 @@ func (t *translation) waits(namespace string, endpoint *discoveryv1.Endpoint) bo
 	return t.s.WaitingPods[types.NamespacedName{Namespace: namespace, Name: ref.Name}]
 }
 
-func (f *families) add(address string, port uint16, state standing) {
+func (f *families) add(address string, port uint16, m member) {
 	ip, err := netip.ParseAddr(address)
 	if err != nil || ip.Zone() != "" || ip.IsUnspecified() || ip.IsMulticast() {
 		return
@@ -121,11 +127,11 @@ func (f *families) add(address string, port uint16, state standing) {
 		family = 1
 	}
 	if f[family] == nil {
-		f[family] = map[netip.AddrPort]standing{}
+		f[family] = map[netip.AddrPort]member{}
 	}
 	key := netip.AddrPortFrom(ip, port)
-	if before, known := f[family][key]; !known || state < before {
-		f[family][key] = state
+	if before, known := f[family][key]; !known || m.state < before.state {
+		f[family][key] = m
 	}
 }
 
@@ -142,15 +148,15 @@ func (f *families) targets(service *corev1.Service) []ir.Target {
 	return familyTargets(f[1-first])
 }
 
-func familyTargets(family map[netip.AddrPort]standing) []ir.Target {
+func familyTargets(family map[netip.AddrPort]member) []ir.Target {
 	if len(family) == 0 {
 		return nil
 	}
 	anyReady := false
 	targets := make([]ir.Target, 0, len(family))
-	for address, state := range family {
-		anyReady = anyReady || state == standingReady
-		targets = append(targets, ir.Target{Address: address.Addr(), Port: address.Port(), Weight: 1, Draining: state == standingDraining})
+	for address, m := range family {
+		anyReady = anyReady || m.state == standingReady
+		targets = append(targets, ir.Target{Address: address.Addr(), Port: address.Port(), Weight: 1, Draining: m.state == standingDraining, Node: m.node})
 	}
 	slices.SortFunc(targets, func(a, b ir.Target) int {
 		return cmp.Or(a.Address.Compare(b.Address), cmp.Compare(a.Port, b.Port))

@@ -55,7 +55,7 @@ func (t *translation) nodeTargets(service *corev1.Service, port *corev1.ServiceP
 			continue
 		}
 		for _, address := range nodeAddresses(node) {
-			f.add(address, uint16(port.NodePort), state)
+			f.add(address, uint16(port.NodePort), member{state: state, node: node.Spec.ProviderID})
 		}
 	}
 	return f.targets(service)

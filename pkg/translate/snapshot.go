@@ -1,6 +1,8 @@
 package translate
 
 import (
+	"net/netip"
+
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -44,8 +46,10 @@ type Snapshot struct {
 
 	// Configs are those that the Gateway and its class name.
 	Configs map[types.NamespacedName]*v1alpha1.GatewayConfig
-	// Nodes are all of the cluster, where its Configs send requests to nodes.
+	// Nodes are all of the cluster, where its Configs send requests to nodes, or leave that to Networks.
 	Nodes []*corev1.Node
+	// Networks are what the cloud's load balancers reach. Where none are known it is taken that they reach every pod.
+	Networks []netip.Prefix
 	// Probes are the readiness probes of a pod behind a Service, by the Service.
 	Probes map[types.NamespacedName][]Probe
 	// WaitingPods are those behind Services that are not ready for the sole reason that they wait for load balancers to find them healthy.

@@ -233,7 +233,7 @@ func settled(t *testing.T, store *memory.Store, provider *fake.Provider, account
 // wanted is what the objects in the store ask for.
 func wanted(ctx context.Context, store *memory.Store, provider cloud.Provider) (graph.Graph, error) {
 	c := store.Client()
-	objects, _, err := reconciler.Read(ctx, c, c.RESTMapper())
+	objects, _, err := reconciler.Read(ctx, c, c.RESTMapper(), false)
 	if err != nil {
 		return nil, err
 	}

@@ -80,13 +80,17 @@ func planOne(ctx context.Context, s *translate.Snapshot, provider cloud.Provider
 	want := graph.Graph{}
 	if s.Gateway.DeletionTimestamp == nil {
 		wanted, report := translate.Translate(s)
-		out.Problems = tree.Problems(s, report, status.Of(s, report, status.Outcome{Applied: true}, metav1.Time{}))
-		if out.Frozen = report.Frozen(); out.Frozen {
-			return out, nil
+		outcome := status.Outcome{Applied: true}
+		var compiled cloud.Compiled
+		if out.Frozen = report.Frozen(); !out.Frozen {
+			if compiled, err = provider.Compile(wanted); err != nil {
+				return out, err
+			}
+			outcome.Failures, outcome.Differences = status.Refusals(wanted, compiled), status.Differences(wanted, compiled)
 		}
-		compiled, err := provider.Compile(wanted)
-		if err != nil {
-			return out, err
+		out.Problems = tree.Problems(s, report, status.Of(s, report, outcome, metav1.Time{}))
+		if out.Frozen {
+			return out, nil
 		}
 		want = compiled.Graph
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/netip"
 	"slices"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -37,6 +38,40 @@ func (p Providers) features(controller gwv1.GatewayController) (ir.Features, boo
 		return nil, false
 	}
 	return provider.Features(), true
+}
+
+// networked tells whether any of the clouds says what its load balancers reach.
+func (p Providers) networked() bool {
+	for _, provider := range p {
+		if _, tells := provider.(cloud.Networker); tells {
+			return true
+		}
+	}
+	return false
+}
+
+// networks asks each cloud once, and only when it is needed, what its load balancers reach.
+func (p Providers) networks(ctx context.Context) func(gwv1.GatewayController) ([]netip.Prefix, error) {
+	known := make(map[gwv1.GatewayController][]netip.Prefix)
+	return func(controller gwv1.GatewayController) ([]netip.Prefix, error) {
+		if prefixes, asked := known[controller]; asked {
+			return prefixes, nil
+		}
+		provider, ok := p.of(controller)
+		if !ok {
+			return nil, nil
+		}
+		networker, tells := provider.(cloud.Networker)
+		if !tells {
+			return nil, nil
+		}
+		prefixes, err := networker.Networks(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("ask the cloud of provider %s what it reaches: %w", provider.Name(), err)
+		}
+		known[controller] = prefixes
+		return prefixes, nil
+	}
 }
 
 // Scene is what was found: the Gateways of our classes, and what a user has to know besides.
@@ -89,11 +124,11 @@ func impliedClass(objects []client.Object, provider string) []client.Object {
 
 // FromCluster reads a Scene from a cluster. cluster is its identity in marks.
 func FromCluster(ctx context.Context, c client.Client, cluster string, providers Providers) (Scene, error) {
-	objects, denied, err := reconciler.Read(ctx, c, c.RESTMapper())
+	objects, denied, err := reconciler.Read(ctx, c, c.RESTMapper(), providers.networked())
 	if err != nil {
 		return Scene{}, err
 	}
-	scene, err := sceneOf(objects, reconciler.SnapshotConfig{Cluster: cluster, Features: providers.features})
+	scene, err := sceneOf(objects, reconciler.SnapshotConfig{Cluster: cluster, Features: providers.features, Networks: providers.networks(ctx)})
 	if err != nil {
 		return Scene{}, err
 	}

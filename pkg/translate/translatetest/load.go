@@ -3,6 +3,7 @@ package translatetest
 import (
 	"bytes"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -149,6 +150,8 @@ func parseDocument(s *translate.Snapshot, outcome *Outcome, doc []byte) error {
 		return yaml.Unmarshal(doc, outcome)
 	case "Features":
 		return parseFeatures(s, doc)
+	case "Networks":
+		return parseNetworks(s, doc)
 	case "GatewayClass":
 		return read(doc, &s.Class)
 	case "Gateway":
@@ -274,5 +277,17 @@ func parseFeatures(s *translate.Snapshot, doc []byte) error {
 		}
 		s.Features[name] = ir.Support{Grade: grade, Difference: f.Difference}
 	}
+	return nil
+}
+
+// parseNetworks reads what the load balancers of the cloud reach: {"prefixes": ["10.0.0.0/16"]}.
+func parseNetworks(s *translate.Snapshot, doc []byte) error {
+	var body struct {
+		Prefixes []netip.Prefix `json:"prefixes"`
+	}
+	if err := yaml.Unmarshal(doc, &body); err != nil {
+		return err
+	}
+	s.Networks = body.Prefixes
 	return nil
 }
