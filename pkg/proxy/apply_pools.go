@@ -62,7 +62,7 @@ func (e *Engine) newPool(name string, cfg *Pool) *pool {
 		m.poses = cfg.PreserveClient && (cfg.Protocol == PoolTCP || cfg.Protocol == PoolUDP)
 		m.stake = e.holdStake(stakeKey{name, key}, cfg.Limits.Drain, want.Draining)
 		if cfg.Health != nil {
-			m.check = e.holdCheck(checkKey{key, *cfg.Health}, ep)
+			m.check = e.holdCheck(checkKey{key, *cfg.Health, m.announces}, ep)
 		}
 		p.members = append(p.members, m)
 	}

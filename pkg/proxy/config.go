@@ -288,8 +288,10 @@ type HealthCheck struct {
 	Protocol           CheckProtocol // 0: as the pool speaks
 	// Codes are what a check with a Path takes for healthy: "200", "200,301", "200-299" and lists of these; "" for 200 to 399. For
 	// CheckGRPC they are codes of gRPC, and "" is 12, as if it were not implemented.
-	Codes string
-	Host  string // of a check with a Path; "" for the endpoint's address, or the name that it proves
+	Codes     string
+	Host      string // of a check with a Path; "" for the endpoint's address, or the name that it proves
+	UserAgent string // of a check with a Path; "" for cloudgate-health
+	Steady    bool   // checks alone decide: an endpoint that traffic cannot connect to stays healthy until a check fails
 }
 
 // CheckProtocol is how an endpoint is checked.

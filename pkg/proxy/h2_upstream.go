@@ -273,7 +273,7 @@ func (t *http2Transport) probe(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	r.Header.Set("User-Agent", "cloudgate-health")
+	r.Header.Set("User-Agent", healthAgent)
 	resp, err := conn.RoundTrip(r)
 	if err != nil {
 		return plain(err)
@@ -282,7 +282,7 @@ func (t *http2Transport) probe(ctx context.Context, path string) error {
 		return plain(err)
 	}
 	if resp.StatusCode < 200 || resp.StatusCode > 399 {
-		return fmt.Errorf("GET %s answered %d", path, resp.StatusCode)
+		return &statusError{path, resp.StatusCode}
 	}
 	return nil
 }

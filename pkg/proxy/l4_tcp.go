@@ -155,11 +155,15 @@ func (e *endpoint) dial(ctx context.Context, from netip.Addr) (*rawConn, error) 
 	if e.broken != nil {
 		return nil, e.broken
 	}
+	return dial(ctx, e.key.address, from)
+}
+
+func dial(ctx context.Context, to netip.AddrPort, from netip.Addr) (*rawConn, error) {
 	var dialer net.Dialer
 	if from.IsValid() {
 		dialer.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(from, 0))
 	}
-	conn, err := dialer.DialContext(ctx, "tcp", e.key.address.String())
+	conn, err := dialer.DialContext(ctx, "tcp", to.String())
 	if err != nil {
 		return nil, err
 	}

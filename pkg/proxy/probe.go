@@ -50,19 +50,34 @@ func (e *endpoint) probe(ctx context.Context, path string) error {
 			return plain(err)
 		}
 	}
-	request := "GET " + path + " HTTP/1.1\r\nHost: " + e.hostname() + "\r\nUser-Agent: cloudgate-health\r\nConnection: close\r\n\r\n"
-	if _, err := up.wire.Write([]byte(request)); err != nil {
-		return plain(err)
-	}
-	status, err := probeStatus(up.wire)
+	status, err := probeGet(up.wire, e.hostname(), path, healthAgent)
 	if err != nil {
 		return err
 	}
 	if status < 200 || status > 399 {
-		return fmt.Errorf("GET %s answered %d", path, status)
+		return &statusError{path, status}
 	}
 	return nil
 }
+
+const healthAgent = "cloudgate-health"
+
+// probeGet sends a GET with HTTP/1.1, the last on conn, and returns the status of the response.
+func probeGet(conn wire, host, path, agent string) (int, error) {
+	request := "GET " + path + " HTTP/1.1\r\nHost: " + host + "\r\nUser-Agent: " + agent + "\r\nConnection: close\r\n\r\n"
+	if _, err := conn.Write([]byte(request)); err != nil {
+		return 0, plain(err)
+	}
+	return probeStatus(conn)
+}
+
+// statusError is a check that was answered with another status than a healthy endpoint's.
+type statusError struct {
+	path   string
+	status int
+}
+
+func (e *statusError) Error() string { return fmt.Sprintf("GET %s answered %d", e.path, e.status) }
 
 // probeStatus reads the status of a response. A head that is longer than any check's needs to be is an error.
 func probeStatus(conn wire) (int, error) {
