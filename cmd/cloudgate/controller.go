@@ -84,7 +84,7 @@ func runController(ctx context.Context, f *controllerFlags) error {
 	if err := f.log.install(); err != nil {
 		return err
 	}
-	providers, err := f.clouds.providers()
+	providers, err := f.clouds.providers(ctx)
 	if err != nil {
 		return err
 	}

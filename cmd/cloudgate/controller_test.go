@@ -188,7 +188,7 @@ func TestControllerMistakes(t *testing.T) {
 		args []string
 		want string
 	}{
-		{"no provider", []string{"controller", "--fake-endpoint="}, "no provider is configured: set --fake-endpoint"},
+		{"no provider", []string{"controller", "--fake-endpoint="}, "no provider is configured: set --aws-region for AWS, or --fake-endpoint for a fake cloud"},
 		{"no kubeconfig", with("--kubeconfig", "/does/not/exist"), "read the kubeconfig: stat /does/not/exist: no such file or directory"},
 		{"no API server", with("--kubeconfig", deadServer), "the cluster's API server cannot be reached: check the server in the kubeconfig: "},
 		{"no cluster in the kubeconfig", with("--kubeconfig", emptyConfig), "the kubeconfig " + emptyConfig + " has no cluster to use"},

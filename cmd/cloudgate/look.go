@@ -49,12 +49,12 @@ func (f *lookFlags) gatewayName() (types.NamespacedName, error) {
 }
 
 // compilers returns the providers: those that are configured, and for want of any those that can only compile.
-func (f *lookFlags) compilers() (inspect.Providers, error) {
+func (f *lookFlags) compilers(ctx context.Context) (inspect.Providers, error) {
 	list := unreachable
 	if f.clouds.configured() {
 		list = f.clouds.providers
 	}
-	providers, err := list()
+	providers, err := list(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -102,7 +102,7 @@ const completionPatience = 2 * time.Second
 func (f *lookFlags) completeGateways(cmd *cobra.Command, _ []string, prefix string) ([]string, cobra.ShellCompDirective) {
 	ctx, cancel := context.WithTimeout(cmd.Context(), completionPatience)
 	defer cancel()
-	providers, err := f.compilers()
+	providers, err := f.compilers(ctx)
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveError
 	}

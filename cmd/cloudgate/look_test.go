@@ -155,7 +155,7 @@ func TestLookingMistakes(t *testing.T) {
 		{[]string{"plan", "-f", "-", "-o", "xml"}, 1, `output "xml" is not one of text, json, yaml`},
 		{[]string{"plan", "-f", "-", "--gateway", "web"}, 1, `--gateway has to be NAMESPACE/NAME, not "web"`},
 		{[]string{"plan", "-f", "-", "--gateway", "a/b"}, 1, "there is no Gateway a/b of a class of ours"},
-		{[]string{"plan", "--fake-endpoint="}, 1, "set --fake-endpoint, or plan manifests without a cloud with -f"},
+		{[]string{"plan", "--fake-endpoint="}, 1, "set --aws-region or --fake-endpoint, or plan manifests without a cloud with -f"},
 		{[]string{"plan", "--fake-endpoint", "nonsense"}, 1, "--fake-endpoint: the endpoint of the fake cloud has to be like http://host:port"},
 		{[]string{"status", "--kubeconfig", nowhere}, 1, "read the kubeconfig"},
 		{[]string{"status", "--kubeconfig", deadServer}, 1, "the cluster's API server cannot be reached: check the server in the kubeconfig: "},

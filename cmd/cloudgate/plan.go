@@ -76,7 +76,7 @@ func (f *planFlags) plans(ctx context.Context, in io.Reader, warnings io.Writer)
 	if err != nil {
 		return nil, err
 	}
-	providers, err := f.look.compilers()
+	providers, err := f.look.compilers(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -88,7 +88,7 @@ func (f *planFlags) plans(ctx context.Context, in io.Reader, warnings io.Writer)
 		}
 	} else {
 		if !f.look.clouds.configured() {
-			return nil, errors.New("the cloud to compare with is not known: set --fake-endpoint, or plan manifests without a cloud with -f")
+			return nil, errors.New("the cloud to compare with is not known: set --aws-region or --fake-endpoint, or plan manifests without a cloud with -f")
 		}
 		got = inspect.Observed
 		if scene, err = f.look.cluster(ctx, providers); err != nil {

@@ -51,7 +51,7 @@ func (f *statusFlags) run(ctx context.Context, out, warnings io.Writer) error {
 	if err != nil {
 		return err
 	}
-	providers, err := f.look.compilers()
+	providers, err := f.look.compilers(ctx)
 	if err != nil {
 		return err
 	}

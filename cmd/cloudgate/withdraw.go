@@ -70,7 +70,7 @@ func (f *withdrawFlags) run(ctx context.Context, out io.Writer) error {
 	if err := f.log.install(); err != nil {
 		return err
 	}
-	providers, err := f.clouds.providers()
+	providers, err := f.clouds.providers(ctx)
 	if err != nil {
 		return err
 	}
