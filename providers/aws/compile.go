@@ -38,7 +38,7 @@ type compiler struct {
 	want         *ir.LoadBalancer
 	settings     settings
 	marks        marks
-	pools        map[string]*ir.Pool
+	pools        map[string]*ir.Pool // by name; the one without a name has no targets, for backends that are not valid
 	certificates map[string]*ir.Certificate
 
 	application, transport balancer // the two load balancers there can be
@@ -68,7 +68,6 @@ func newCompiler(want *ir.LoadBalancer, s settings) *compiler {
 		want: want, settings: s,
 		pools:        make(map[string]*ir.Pool, len(want.Pools)),
 		certificates: make(map[string]*ir.Certificate, len(want.Certificates)),
-		groups:       make(map[string]*targetGroupUse),
 		used:         make(map[string]bool),
 		told:         make(map[told]bool),
 	}
@@ -81,6 +80,10 @@ func newCompiler(want *ir.LoadBalancer, s settings) *compiler {
 		c.refuse(c.gateway(), cloud.Quota, fmt.Sprintf("a resource in AWS has at most %d tags, and with 5 of Cloudgate's own there are %d", mostTags, len(c.marks.tags)+5))
 		c.marks.tags = nil
 	}
+	if len(want.Addresses) > 0 {
+		c.refuse(c.gateway(), cloud.Unsupported, "load balancers in AWS get their addresses from AWS")
+	}
+	c.pools[""] = &ir.Pool{Name: "invalid", Protocol: ir.PoolHTTP1, Source: c.gateway()}
 	for i := range want.Pools {
 		c.pools[want.Pools[i].Name] = &want.Pools[i]
 	}

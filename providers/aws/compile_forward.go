@@ -9,7 +9,7 @@ import (
 
 // poolShare is a share of a forward, before its target group is named.
 type poolShare struct {
-	pool     string
+	pool     string // empty for backends that are not valid: a target group without targets
 	weight   uint64
 	protocol string // of the target group; empty for HTTP or HTTPS, as the pool says
 	version  string // protocol version of the target group; empty on a Network Load Balancer
@@ -51,7 +51,8 @@ func (l lowering) forward(v *verdict, r *ir.Rule, f *ir.Forward, a *atom) {
 		a.action = Action{Fixed: &Fixed{StatusCode: "500", ContentType: "text/plain"}}
 		return
 	case invalid > 0:
-		v.refuse(cloud.Unsupported, "an Application Load Balancer cannot answer a share of the requests, that of the invalid backends, with status 500")
+		v.differ("requests for backends that are not valid are answered with status 503 in place of 500")
+		a.pools = append(a.pools, poolShare{weight: uint64(invalid), version: a.pools[0].version})
 	}
 	a.action = Action{Forward: &Forward{}}
 	if s := v.session(f.Session); s.seconds > 0 && len(a.pools) > 1 {
@@ -74,7 +75,8 @@ func (v *verdict) noTraffic(f *ir.Forward) {
 // longestSession is how long AWS keeps a client at one target.
 const longestSession = 7 * 24 * time.Hour
 
-// session lowers session persistence of a rule: AWS's own cookie. Features grade that it has a name of its own, and is for all paths.
+// session lowers session persistence of a rule: AWS's own cookie. Features grade that it has a name of its own, is for all paths, and ends
+// so long after the last request, a week at most.
 func (v *verdict) session(s *ir.Session) session {
 	if s == nil {
 		return session{}
@@ -86,7 +88,6 @@ func (v *verdict) session(s *ir.Session) session {
 	lifetime := s.Lifetime
 	if lifetime <= 0 || lifetime > longestSession {
 		lifetime = longestSession
-		v.differ("a session lasts at most 7 days from the last request")
 	}
 	return session{seconds: int32(max(1, lifetime/time.Second))}
 }

@@ -22,6 +22,7 @@ func (c *compiler) networkListener(l *ir.Listener) {
 		c.joinUDP(other, l)
 		return
 	}
+	l = c.oneMode(l)
 	spec := &Listener{Port: l.Port, Protocol: c.networkProtocol(l, other)}
 	servers := l.Servers
 	var refs []graph.ID
@@ -47,6 +48,21 @@ func (c *compiler) networkListener(l *ir.Listener) {
 	for _, protocol := range securityProtocols(spec.Protocol) {
 		b.ports = append(b.ports, Ingress{Protocol: protocol, Port: l.Port})
 	}
+}
+
+// oneMode returns a listener with those servers alone that treat TLS as its first one does. The others are refused: a port of a Network Load
+// Balancer either ends TLS or passes it through.
+func (c *compiler) oneMode(l *ir.Listener) *ir.Listener {
+	out := *l
+	out.Servers = nil
+	for _, s := range l.Servers {
+		if s.TLS != l.Servers[0].TLS {
+			c.refuse(s.Source, cloud.Unsupported, "a port of a Network Load Balancer either ends TLS for every host name, or passes it through")
+			continue
+		}
+		out.Servers = append(out.Servers, s)
+	}
+	return &out
 }
 
 // securityProtocols are what a security group has to let in.
@@ -116,7 +132,7 @@ func (c *compiler) networkShares(servers []ir.Server) []poolShare {
 				return nil
 			}
 			for _, b := range f.Backends {
-				if b.Pool != "" && c.pools[b.Pool] != nil {
+				if c.pools[b.Pool] != nil {
 					out = append(out, poolShare{pool: b.Pool, weight: uint64(b.Weight)})
 				}
 			}
@@ -170,27 +186,23 @@ func (c *compiler) networkForward(s *ir.Server, r *ir.Rule, protocol string) (Ac
 		v.differ("connections that ask for other host names, or for none, get to the backends too")
 	}
 	var shares []poolShare
-	invalid := uint32(0)
 	for _, b := range f.Backends {
-		switch pool := c.pools[b.Pool]; {
+		pool := c.pools[b.Pool]
+		switch {
 		case pool == nil:
-			invalid += b.Weight
-		default:
-			share := poolShare{pool: b.Pool, weight: uint64(b.Weight), protocol: protocol}
-			if protocol == protocolTLS && pool.TLS == nil {
-				share.protocol = protocolTCP
-			}
-			if pool.Session != nil {
-				v.refuse(cloud.Unsupported, "a Network Load Balancer keeps no sessions by cookie or header")
-			}
-			shares = append(shares, share)
+			v.refuse(cloud.Invalid, "there is no pool %s", b.Pool)
+			continue
+		case pool.Session != nil:
+			v.refuse(cloud.Unsupported, "a Network Load Balancer keeps no sessions by cookie or header")
+		case b.Pool == "" && b.Weight == 0:
+			continue
 		}
-	}
-	switch {
-	case len(shares) == 0:
-		v.refuse(cloud.Unsupported, "a Network Load Balancer has no listener without a valid backend")
-	case invalid > 0:
-		v.differ("connections for backends that are not valid go to the others instead of being refused")
+		// A share for backends that are not valid goes to a target group without targets, where connections fail.
+		share := poolShare{pool: b.Pool, weight: uint64(b.Weight), protocol: protocol}
+		if protocol == protocolTLS && pool.TLS == nil {
+			share.protocol = protocolTCP
+		}
+		shares = append(shares, share)
 	}
 	if !l.judge(r.Source, v) {
 		return Action{}, nil, false

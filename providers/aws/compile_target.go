@@ -35,6 +35,7 @@ func (c *compiler) targetGroups(b *balancer, source ir.Source, f *Forward, share
 			weights[i] += s.weight
 			continue
 		}
+		c.noteTargets(c.pools[s.pool])
 		ids, weights = append(ids, node.ID), append(weights, s.weight)
 		nodes[node.ID] = node
 	}
@@ -59,7 +60,6 @@ func (c *compiler) targetGroups(b *balancer, source ir.Source, f *Forward, share
 		if !b.groups[id] {
 			b.groups[id] = true
 			c.add(nodes[id])
-			c.noteTargets(c.pools[shares[slices.IndexFunc(shares, func(s poolShare) bool { return c.targetGroupID(c.pools[s.pool], c.useOf(b, s)) == id })].pool])
 		}
 		f.TargetGroups = append(f.TargetGroups, WeightedTargetGroup{TargetGroup: id.Name, Weight: scaled[i]})
 	}

@@ -17,7 +17,7 @@ func Features() ir.Features {
 	}
 	for name, difference := range map[ir.Feature]string{
 		ir.FeatureBackendTLS:    "the certificates of backends are not verified",
-		ir.FeatureSessionCookie: "the cookie is AWS's own, AWSALB, for all paths, and a session ends so long after its last request",
+		ir.FeatureSessionCookie: "the cookie is AWS's own, AWSALB, for all paths, and a session ends so long after its last request, or 7 days after it",
 	} {
 		f[name] = ir.Support{Grade: ir.Approximate, Difference: difference}
 	}
