@@ -56,8 +56,9 @@ type ClientValidation struct {
 	HideCAs          bool   // clients are not told the names of the CAs
 	// Fields is where the names of the fields begin that show the client's certificate to endpoints, in place of X-Forwarded-Client-Cert:
 	// with Passthrough, the field of this name has the chain in PEM, percent-encoded; else those with -Serial-Number, -Issuer, -Subject,
-	// -Validity and -Leaf appended. Fields of these names that a client sends are removed.
+	// -Validity and -Leaf appended. Fields of these names that a client sends are removed, as are those of the names in Rename.
 	Fields string
+	Rename map[string]string // other names for fields, by those that they would have
 
 	parse   sync.Once
 	pool    *x509.CertPool
@@ -235,8 +236,11 @@ type Pool struct {
 	Budget    *RetryBudget // nil: every Retry may be followed
 	Limits    Limits
 	Endpoints []Endpoint
-	FailOpen  bool          // where every endpoint that does not drain is Unhealthy all are served as if they were healthy
-	SlowStart time.Duration // an endpoint that becomes healthy while others are gets a share that grows for so long; RoundRobin only; 0 for at once
+	FailOpen  bool // where every endpoint that does not drain is Unhealthy all are served as if they were healthy
+	// MinHealthy is how many healthy endpoints a pool that fails open has to have not to do so; 0 for 1.
+	MinHealthy int
+	GRPC       bool          // of HTTP/2: the endpoints speak gRPC alone; see HTTPPolicy.Incompatible
+	SlowStart  time.Duration // an endpoint that becomes healthy while others are gets a share that grows for so long; RoundRobin only; 0 for at once
 	// ProxyProtocol says in PROXY protocol version 2 who the client is, before the first byte: TCP pools only.
 	ProxyProtocol bool
 	// PreserveClient has endpoints see the client's address (not its port) as that of who connects, where this machine may use it;

@@ -13,8 +13,15 @@ type HTTPPolicy struct {
 	Pages      map[int]*Page   // what the proxy answers by itself, by the status that it would; not what a Respond or Redirect answers
 	Unreached  UnreachedPolicy // what is answered where no endpoint can be connected to
 	HostPort   bool            // Host is passed on with the listener's port, where that is not the well-known one and the client has named none
-	DropFields bool            // request fields whose names are not all letters, digits and hyphens are removed
-	NoHTTP2    bool            // clients speak HTTP/1 only
+	// MaxForwarded is how many addresses X-Forwarded-For may have before a request is answered with 463 in place of being forwarded; 0 for any.
+	MaxForwarded int
+	// Incompatible is the status to answer to requests that are not what the endpoints of a pool speak: over HTTP/1 for a pool of HTTP/2,
+	// of gRPC for a pool of HTTP/1, and of anything else for a pool of gRPC. 0 forwards them, translated.
+	Incompatible int
+	// TLSVersion and TLSSuite name request fields that say how the client's TLS is: TLSv1.3, and the suite as OpenSSL calls it. "" for none.
+	TLSVersion, TLSSuite string
+	DropFields           bool // request fields whose names are not all letters, digits and hyphens are removed
+	NoHTTP2              bool // clients speak HTTP/1 only
 }
 
 // Page is an answer of the proxy's own.
@@ -61,6 +68,7 @@ type Limitations struct {
 	IdleTimeout     time.Duration
 	ResponseTimeout time.Duration
 	StreamTimeout   time.Duration
+	ClientLifetime  time.Duration
 	TunnelIdle      time.Duration
 	UDPIdle         time.Duration
 }

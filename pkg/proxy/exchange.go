@@ -75,6 +75,8 @@ type client struct {
 	serverName  string     // that the client asked for in its TLS handshake, lower case; "" when none
 	certificate string     // that it has proven, as X-Forwarded-Client-Cert says it; "" when none
 	shown       []h1.Field // of the certificate, as ClientValidation.Fields says; nil for none
+	version     string     // of TLS, as OpenSSL calls it; "" without TLS
+	suite       string     // in the same way
 	trusted     bool       // its X-Forwarded-* fields are continued
 	counters    *counters
 }

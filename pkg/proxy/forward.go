@@ -49,6 +49,12 @@ func (x *exchange) forward() {
 
 // prepare makes the request what the endpoint shall see. Where that cannot be it answers, and reports false.
 func (x *exchange) prepare(f *forwardState) bool {
+	if p := x.policy(); p != nil {
+		if status, reason := x.refused(p); status != 0 {
+			x.answer(status, reason)
+			return false
+		}
+	}
 	x.forwarded()
 	if f.cfg.RewritePath != nil {
 		x.req.RawPath = rewritten(x.req.RawPath, x.prefix, f.cfg.RewritePath)

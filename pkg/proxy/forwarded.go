@@ -10,8 +10,8 @@ import (
 // forwarded tells the endpoint who the client is and what it asked for. What a client says itself counts only where it is a trusted proxy:
 // then X-Forwarded-For is continued and the other fields stay, X-Forwarded-Client-Cert before what the client has proven itself.
 func (x *exchange) forwarded() {
-	if prefix := x.version.site.clientFields; prefix != "" {
-		x.showClient(prefix)
+	if c := x.version.site.clientFields; c != nil {
+		x.showClient(c)
 	}
 	if p := x.policy(); p != nil {
 		if x.follow(p); p.Forwarded != ForwardedTrusted {
@@ -54,7 +54,7 @@ func (x *exchange) forwarded() {
 	add(h1.ForwardedProto, "X-Forwarded-Proto", proto)
 	add(h1.ForwardedHost, "X-Forwarded-Host", x.req.Authority)
 	add(h1.ForwardedPort, "X-Forwarded-Port", c.port)
-	if c.certificate != "" && x.version.site.clientFields == "" {
+	if c.certificate != "" && x.version.site.clientFields == nil {
 		x.req.Fields = append(x.req.Fields, h1.Field{Name: "X-Forwarded-Client-Cert", Value: c.certificate, ID: h1.ForwardedClientCert})
 	}
 }

@@ -62,7 +62,7 @@ var exchanges2 = sync.Pool{New: func() any { return new(exchange) }}
 func (l *listener) serveStream(s *session, rw http.ResponseWriter, r *http.Request) {
 	x, _ := exchanges2.Get().(*exchange)
 	x.engine, x.client, x.version, x.ctx = l.engine, &s.client, l.version.Load(), r.Context()
-	if l.draining.Load() || x.unproven() {
+	if l.draining.Load() || x.unproven() || s.aged(x.options()) {
 		rw.Header().Set("Connection", "close") // The library turns it into GOAWAY.
 	}
 	st := newStream(x, rw, r)

@@ -49,6 +49,7 @@ type session struct {
 	listener *listener
 	client   client
 	holder   holder
+	opened   int64 // coarse time
 
 	mu    sync.Mutex
 	drain func() // see onDrain
@@ -69,6 +70,11 @@ func (s *session) onDrain(f func()) {
 	if s.listener.draining.Load() {
 		s.startDrain()
 	}
+}
+
+// aged reports whether the connection gets no request more.
+func (s *session) aged(o *Options) bool {
+	return o.ClientLifetime >= 0 && coarse()-s.opened >= int64(o.ClientLifetime)
 }
 
 func (s *session) startDrain() {
@@ -155,7 +161,7 @@ func (l *listener) serve(tcp *net.TCPConn) {
 		l.engine.options.Logf("listener %s: %v", l.address, err)
 		return
 	}
-	s := &session{rawConn: raw, listener: l}
+	s := &session{rawConn: raw, listener: l, opened: coarse()}
 	s.client = client{
 		flow:     flow{raw.remote, raw.local},
 		ip:       raw.remote.Addr().WithZone("").String(),

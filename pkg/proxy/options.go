@@ -21,11 +21,13 @@ type Options struct {
 	MaxPipelined  int   // requests on one connection before it is closed; default 1,000,000
 
 	// How long a client may take.
-	HeadTimeout  time.Duration // from the first byte of a request to the end of its head; for TLS, the handshake too; default 10 s
-	IdleTimeout  time.Duration // between requests; default 75 s
-	BodyTimeout  time.Duration // for a request's body, beyond the time that it takes at BodyRate; default 30 s
-	BodyRate     int           // bytes per second; default 240
-	WriteTimeout time.Duration // for the client to take 64 KiB of a response; default 30 s
+	HeadTimeout time.Duration // from the first byte of a request to the end of its head; for TLS, the handshake too; default 10 s
+	IdleTimeout time.Duration // between requests; default 75 s
+	// ClientLifetime is after what time a connection gets no request more; default none.
+	ClientLifetime time.Duration
+	BodyTimeout    time.Duration // for a request's body, beyond the time that it takes at BodyRate; default 30 s
+	BodyRate       int           // bytes per second; default 240
+	WriteTimeout   time.Duration // for the client to take 64 KiB of a response; default 30 s
 
 	// How connections are held.
 	MaxConnections int           // of clients, over all listeners; more wait in the kernel's queue; default 100,000
@@ -82,6 +84,7 @@ func (o Options) withDefaults() Options {
 	defaults(&o.MaxPipelined, 1_000_000)
 	defaults(&o.HeadTimeout, 10*time.Second)
 	defaults(&o.IdleTimeout, 75*time.Second)
+	defaults(&o.ClientLifetime, -1)
 	defaults(&o.BodyTimeout, 30*time.Second)
 	defaults(&o.BodyRate, 240)
 	defaults(&o.WriteTimeout, 30*time.Second)
@@ -119,16 +122,17 @@ func (o *Options) with(l *Limitations) *Options {
 		return o
 	}
 	own := *o
-	replaces(&own.MaxHead, l.MaxHead)
+	replaces(&own.MaxHead, max(l.MaxHead, 0))
 	if own.MaxHead >= 0 {
 		own.MaxHead = max(own.MaxHead, 1<<10)
 	}
-	replaces(&own.MaxLine, l.MaxLine)
-	replaces(&own.MaxFields, l.MaxFields)
+	replaces(&own.MaxLine, max(l.MaxLine, 0))
+	replaces(&own.MaxFields, max(l.MaxFields, 0))
 	replaces(&own.HeadTimeout, l.HeadTimeout)
 	replaces(&own.IdleTimeout, l.IdleTimeout)
 	replaces(&own.ResponseTimeout, l.ResponseTimeout)
 	replaces(&own.StreamTimeout, l.StreamTimeout)
+	replaces(&own.ClientLifetime, l.ClientLifetime)
 	replaces(&own.TunnelIdle, l.TunnelIdle)
 	replaces(&own.UDPIdle, l.UDPIdle)
 	return &own

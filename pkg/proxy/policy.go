@@ -20,6 +20,14 @@ func (p *HTTPPolicy) check() error {
 	case p.TraceField != "" && !fieldAllowed(p.TraceField, ""):
 		return errors.New("the field of traces is not one")
 	}
+	for _, name := range []string{p.TLSVersion, p.TLSSuite} {
+		if name != "" && !fieldAllowed(name, "") {
+			return errors.New("the field for TLS is not one")
+		}
+	}
+	if p.Incompatible != 0 && (p.Incompatible < 200 || p.Incompatible > 999) {
+		return errors.New("the status for what endpoints do not speak is not one")
+	}
 	for status, page := range p.Pages {
 		if page != nil && (!h1.ValidField("Content-Type", page.ContentType) || page.Status != 0 && (page.Status < 200 || page.Status > 999)) {
 			return fmt.Errorf("the page for %d is not one", status)

@@ -27,6 +27,57 @@ func (x *exchange) follow(p *HTTPPolicy) {
 	if p.HostPort {
 		x.nameHostPort()
 	}
+	x.sayOfTLS(p.TLSVersion, x.client.version)
+	x.sayOfTLS(p.TLSSuite, x.client.suite)
+}
+
+// sayOfTLS tells the endpoint a value that a client must not make up.
+func (x *exchange) sayOfTLS(name, value string) {
+	if name == "" {
+		return
+	}
+	h1.Remove(x.req.Fields, name)
+	if value != "" {
+		x.req.Fields = append(x.req.Fields, h1.Field{Name: name, Value: value})
+	}
+}
+
+// statusForwarded is the status for a request that was forwarded by too many.
+const statusForwarded = 463
+
+// refused returns the status to answer to a request that p does not let through, and why; 0 for one that it does.
+func (x *exchange) refused(p *HTTPPolicy) (status int, reason string) {
+	if p.MaxForwarded > 0 && x.forwarders() > p.MaxForwarded {
+		return statusForwarded, "X-Forwarded-For has too many addresses"
+	}
+	if p.Incompatible != 0 && !x.compatible(x.version.pools[x.backend.cfg.Pool].cfg) {
+		return p.Incompatible, "the endpoints do not speak what the client does"
+	}
+	return 0, ""
+}
+
+// forwarders is how many addresses X-Forwarded-For has.
+func (x *exchange) forwarders() int {
+	n := 0
+	for i := range x.req.Fields {
+		if f := &x.req.Fields[i]; f.ID == h1.ForwardedFor && !f.Gone {
+			n += strings.Count(f.Value, ",") + 1
+		}
+	}
+	return n
+}
+
+// compatible reports whether the request is what p's endpoints speak.
+func (x *exchange) compatible(p *Pool) bool {
+	http2 := x.ctx != nil // Only streams have one.
+	contentType, _ := x.req.Header("content-type")
+	switch {
+	case p.Protocol == PoolHTTP2 && p.GRPC:
+		return http2 && x.req.Verb == http.MethodPost
+	case p.Protocol == PoolHTTP2:
+		return http2
+	}
+	return !http2 || !isGRPC(contentType)
 }
 
 // dropOddNames removes the fields whose names are not all letters, digits and hyphens.
@@ -151,13 +202,16 @@ func timedOut(err error) bool {
 	return errors.As(err, &late) && late.Timeout()
 }
 
-// showClient tells the endpoint of the client's certificate in fields whose names begin with prefix, and removes those that the client sent.
-func (x *exchange) showClient(prefix string) {
+// showClient tells the endpoint of the client's certificate as c says, and removes such fields that the client sent.
+func (x *exchange) showClient(c *ClientValidation) {
 	for i := range x.req.Fields {
 		f := &x.req.Fields[i]
-		if f.ID == h1.Other && len(f.Name) >= len(prefix) && h1.EqualFold(f.Name[:len(prefix)], prefix) {
+		if f.ID == h1.Other && len(f.Name) >= len(c.Fields) && h1.EqualFold(f.Name[:len(c.Fields)], c.Fields) {
 			f.Gone = true
 		}
+	}
+	for _, name := range c.Rename {
+		h1.Remove(x.req.Fields, name)
 	}
 	x.req.Fields = append(x.req.Fields, x.client.shown...)
 }

@@ -173,6 +173,10 @@ func (p *pool) survey() *choice {
 			tiers[0] = append(tiers[0], m)
 		}
 	}
+	if p.cfg.FailOpen && len(tiers[0]) < p.cfg.MinHealthy {
+		tiers[3] = slices.Concat(tiers[0], tiers[1], tiers[2], tiers[3])
+		tiers[0], tiers[1], tiers[2] = nil, nil, nil
+	}
 	for i, tier := range tiers {
 		if len(tier) > 0 {
 			c.members, c.open = tier, i == len(tiers)-1

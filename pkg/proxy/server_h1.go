@@ -128,7 +128,7 @@ func (x *h1Exchange) serve() bool {
 		return false
 	}
 	c.served++
-	x.last = x.req.Close || o.MaxPipelined > 0 && c.served >= o.MaxPipelined || x.unproven()
+	x.last = x.req.Close || o.MaxPipelined > 0 && c.served >= o.MaxPipelined || x.unproven() || c.session.aged(o)
 	x.body = x.requestBody()
 	x.engine.serve(&x.exchange)
 	if x.dead || x.switched {

@@ -95,12 +95,25 @@ func (c *ClientValidation) revokes(chain []*x509.Certificate) bool {
 	return false
 }
 
-// checkFields says why Fields cannot begin the names of fields.
+// checkFields says why Fields cannot begin the names of fields, or Rename has names that are none.
 func (c *ClientValidation) checkFields() error {
 	if c.Fields != "" && !fieldAllowed(c.Fields, "") {
 		return errors.New("clients: the name of the fields is not one")
 	}
+	for _, name := range c.Rename {
+		if !fieldAllowed(name, "") {
+			return errors.New("clients: another name for a field is not one")
+		}
+	}
 	return nil
+}
+
+// field is what the field called name is sent as.
+func (c *ClientValidation) field(name, value string) h1.Field {
+	if other, ok := c.Rename[name]; ok {
+		name = other
+	}
+	return h1.Field{Name: name, Value: value}
 }
 
 // show returns the fields that tell endpoints of what the client has shown, and proven.
@@ -113,18 +126,18 @@ func (c *ClientValidation) show(certs []*x509.Certificate, proven bool) []h1.Fie
 		for _, cert := range certs {
 			chain.WriteString(pemOf(cert))
 		}
-		return []h1.Field{{Name: c.Fields, Value: encodedPEM(chain.String())}}
+		return []h1.Field{c.field(c.Fields, encodedPEM(chain.String()))}
 	}
 	if !proven {
 		return nil
 	}
 	leaf := certs[0]
 	return []h1.Field{
-		{Name: c.Fields + "-Serial-Number", Value: fmt.Sprintf("%X", leaf.SerialNumber.Bytes())},
-		{Name: c.Fields + "-Issuer", Value: escaped(leaf.Issuer.String(), "")},
-		{Name: c.Fields + "-Subject", Value: escaped(leaf.Subject.String(), "")},
-		{Name: c.Fields + "-Validity", Value: "NotBefore=" + leaf.NotBefore.UTC().Format(time.RFC3339) + ";NotAfter=" + leaf.NotAfter.UTC().Format(time.RFC3339)},
-		{Name: c.Fields + "-Leaf", Value: encodedPEM(pemOf(leaf))},
+		c.field(c.Fields+"-Serial-Number", fmt.Sprintf("%X", leaf.SerialNumber.Bytes())),
+		c.field(c.Fields+"-Issuer", escaped(leaf.Issuer.String(), "")),
+		c.field(c.Fields+"-Subject", escaped(leaf.Subject.String(), "")),
+		c.field(c.Fields+"-Validity", "NotBefore="+leaf.NotBefore.UTC().Format(time.RFC3339)+";NotAfter="+leaf.NotAfter.UTC().Format(time.RFC3339)),
+		c.field(c.Fields+"-Leaf", encodedPEM(pemOf(leaf))),
 	}
 }
 

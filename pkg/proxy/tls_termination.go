@@ -171,6 +171,7 @@ func (l *listener) serveHTTPS(s *session) {
 	state := conn.ConnectionState()
 	s.client.tls = true
 	s.client.serverName = strings.ToLower(state.ServerName)
+	s.client.version, s.client.suite = opensslVersion(state.Version), opensslSuite(state.CipherSuite)
 	if cert := clients.proven(&state); cert != nil {
 		s.client.certificate = describeClient(cert)
 	}

@@ -25,9 +25,9 @@ type listenerView struct {
 	wildcard     map[string]*Server // by what follows "*."
 	any          *Server
 	tls          *termination
-	proof        bool        // clients without a valid certificate are not served
-	policy       *HTTPPolicy // nil for none
-	clientFields string      // see ClientValidation.Fields; "" for none
+	proof        bool              // clients without a valid certificate are not served
+	policy       *HTTPPolicy       // nil for none
+	clientFields *ClientValidation // whose Fields tell of clients; nil for none
 }
 
 // newListenerView makes cfg ready. An error does not stop it from serving what it can.
@@ -56,8 +56,8 @@ func newListenerView(name string, cfg *Listener, o *Options) (*listenerView, err
 	var bad []error
 	v.tls, bad = newTermination(cfg)
 	v.proof = cfg.Protocol == HTTPS && cfg.Clients != nil && !cfg.Clients.InsecureFallback && !cfg.Clients.Passthrough
-	if c := cfg.Clients; c != nil && c.checkFields() == nil {
-		v.clientFields = c.Fields
+	if c := cfg.Clients; c != nil && c.Fields != "" && c.checkFields() == nil {
+		v.clientFields = c
 	}
 	errs = append(errs, bad...)
 	if err := cfg.HTTP.check(); err != nil {
