@@ -32,6 +32,7 @@ func seen(body, name string) string {
 }
 
 func TestWhatTargetsAreTold(t *testing.T) {
+	t.Parallel()
 	s := newStand(t)
 	lb := s.balancer(types.LoadBalancerTypeEnumApplication)
 	s.listener(lb, 8080, forward(s.group(nil, backend(t, "", shows))), nil)
@@ -87,6 +88,7 @@ func TestWhatTargetsAreTold(t *testing.T) {
 }
 
 func TestRedirects(t *testing.T) {
+	t.Parallel()
 	s := newStand(t)
 	lb := s.balancer(types.LoadBalancerTypeEnumApplication)
 	ls := s.listener(lb, 8080, fixed("404", ""), nil)
@@ -125,6 +127,7 @@ func TestPages(t *testing.T) {
 	if got := len(page(503)); got != 162 {
 		t.Errorf("a page of 503 has %d bytes", got) // as seen on the wire
 	}
+	t.Parallel()
 	s := newStand(t)
 	lb := s.balancer(types.LoadBalancerTypeEnumApplication)
 	empty := s.group(nil)
@@ -182,6 +185,7 @@ func raw(t *testing.T, at, request string) string {
 
 // TestResponseFields are what a listener's attributes add to every answer.
 func TestResponseFields(t *testing.T) {
+	t.Parallel()
 	s := newStand(t)
 	lb := s.balancer(types.LoadBalancerTypeEnumApplication)
 	web := s.group(nil, backend(t, "web", func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Server", "mine") }))
@@ -205,6 +209,7 @@ func TestResponseFields(t *testing.T) {
 
 // TestWebSocket upgrades a connection.
 func TestWebSocket(t *testing.T) {
+	t.Parallel()
 	s := newStand(t)
 	lb := s.balancer(types.LoadBalancerTypeEnumApplication)
 	web := s.group(nil, backend(t, "", func(w http.ResponseWriter, r *http.Request) {

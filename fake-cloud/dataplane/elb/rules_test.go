@@ -53,6 +53,7 @@ func hostRegex(values ...string) types.RuleCondition {
 
 // TestConditions has one listener with a rule for each kind of condition; each answers with the number of its priority.
 func TestConditions(t *testing.T) {
+	t.Parallel()
 	s := newStand(t)
 	lb := s.balancer(types.LoadBalancerTypeEnumApplication)
 	ls := s.listener(lb, 8080, fixed("404", "default"), nil)
@@ -132,6 +133,7 @@ func TestConditions(t *testing.T) {
 
 // TestPrioritiesChange swaps two rules in one call.
 func TestPrioritiesChange(t *testing.T) {
+	t.Parallel()
 	s := newStand(t)
 	lb := s.balancer(types.LoadBalancerTypeEnumApplication)
 	ls := s.listener(lb, 8080, fixed("404", "default"), nil)
@@ -148,6 +150,7 @@ func TestPrioritiesChange(t *testing.T) {
 
 // TestTransforms rewrites what targets see, not what rules do.
 func TestTransforms(t *testing.T) {
+	t.Parallel()
 	s := newStand(t)
 	lb := s.balancer(types.LoadBalancerTypeEnumApplication)
 	echo := s.group(nil, backend(t, "", func(w http.ResponseWriter, r *http.Request) {

@@ -11,6 +11,7 @@ import (
 
 // TestTheSimplePath is a listener with a rule for a path: its traffic, its targets' health, its name.
 func TestTheSimplePath(t *testing.T) {
+	t.Parallel()
 	s := newStand(t)
 	lb := s.balancer(types.LoadBalancerTypeEnumApplication)
 	web := s.group(nil, backend(t, "web", nil))

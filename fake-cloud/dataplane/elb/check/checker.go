@@ -72,9 +72,16 @@ func (c *Checker) now() (netip.AddrPort, Spec) {
 // run checks at once, again after growing waits while the target has never been healthy, and at each interval.
 func (c *Checker) run(ctx context.Context) {
 	defer close(c.done)
-	wait, waited := firstWait, time.Duration(0)
-	for counts := true; ; {
+	_, spec := c.now()
+	interval := max(spec.Interval, time.Millisecond)
+	ticker := time.NewTicker(interval)
+	defer ticker.Stop()
+	for wait, counts := firstWait, true; ; wait = min(2*wait, time.Second) {
 		address, spec := c.now()
+		if next := max(spec.Interval, time.Millisecond); next != interval {
+			interval = next
+			ticker.Reset(interval)
+		}
 		err := probe(ctx, address, &spec)
 		if ctx.Err() != nil {
 			return
@@ -82,33 +89,21 @@ func (c *Checker) run(ctx context.Context) {
 		if c.judge(err, counts, &spec) {
 			c.changed()
 		}
-		next := spec.Interval
-		if counts {
-			waited = 0
+		var soon <-chan time.Time
+		if c.State().Verdict == Initial {
+			soon = time.After(wait)
 		}
-		if counts = true; c.State().Verdict == Initial && waited+wait < spec.Interval {
-			next, counts = wait, false
-			waited, wait = waited+wait, min(2*wait, time.Second)
-		} else {
-			next -= waited
-		}
-		if !c.rest(ctx, next) {
+		select {
+		case <-ctx.Done():
 			return
+		case <-ticker.C:
+			counts = true
+		case <-soon:
+			counts = false
+		case <-c.kick:
+			counts = true
 		}
 	}
-}
-
-// rest waits for d, or until another thing is asked, and reports whether ctx goes on.
-func (c *Checker) rest(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(max(d, 0))
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-	case <-c.kick:
-	}
-	return true
 }
 
 // judge takes in a result and reports whether the state changed. A target that was never healthy is healthy at its first good answer. A
