@@ -38,7 +38,7 @@ func (r *Region) ImportCertificate(_ context.Context, in *acm.ImportCertificateI
 			CertificateArn: &arn, Type: types.CertificateTypeImported, Status: types.CertificateStatusIssued,
 			CertificateKeyPairOrigin: types.CertificateKeyPairOriginCustomerProvided, RenewalEligibility: types.RenewalEligibilityIneligible,
 			CreatedAt: ptr(x.now), ImportedAt: ptr(x.now),
-			Options: &types.CertificateOptions{CertificateTransparencyLoggingPreference: types.CertificateTransparencyLoggingPreferenceDisabled},
+			Options: logging(types.CertificateTransparencyLoggingPreferenceDisabled),
 		}
 		m.describe(&c.Detail)
 		r.certificates.put(x, c)
@@ -48,6 +48,12 @@ func (r *Region) ImportCertificate(_ context.Context, in *acm.ImportCertificateI
 		return nil, err
 	}
 	return &acm.ImportCertificateOutput{CertificateArn: &arn}, nil
+}
+
+// logging returns the options of a certificate, of which ACM still shows what nobody can choose any more.
+func logging(p types.CertificateTransparencyLoggingPreference) *types.CertificateOptions {
+	//nolint:staticcheck // deprecated for callers, and shown to them
+	return &types.CertificateOptions{CertificateTransparencyLoggingPreference: p, Export: types.CertificateExportDisabled}
 }
 
 // roomForCertificate holds the account to its quotas of all certificates and of those of one type.

@@ -120,9 +120,7 @@ func (r *Region) newRequest(x *tx, arn, token string, names []string, key string
 		CertificateArn: &arn, DomainName: &names[0], SubjectAlternativeNames: names, Type: types.CertificateTypeAmazonIssued,
 		Status: types.CertificateStatusPendingValidation, CertificateKeyPairOrigin: types.CertificateKeyPairOriginAwsManaged,
 		RenewalEligibility: types.RenewalEligibilityIneligible, CreatedAt: ptr(x.now), KeyAlgorithm: requestedAlgorithm(in.KeyAlgorithm),
-		Options: &types.CertificateOptions{
-			CertificateTransparencyLoggingPreference: types.CertificateTransparencyLoggingPreferenceEnabled, Export: types.CertificateExportDisabled,
-		},
+		Options: logging(types.CertificateTransparencyLoggingPreferenceEnabled),
 	}
 	if in.Options != nil && in.Options.Export != "" {
 		c.Detail.Options.Export = in.Options.Export

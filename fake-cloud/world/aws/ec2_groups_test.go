@@ -118,7 +118,7 @@ func TestSecurityGroupRefusals(t *testing.T) {
 		refused(a, c.code, a.AuthorizeSecurityGroupIngress, c.in)
 	}
 	_, err := a.AuthorizeSecurityGroupIngress(t.Context(), allow(tcp(80, "10.0.0.0/8")))
-	if want := `the specified rule "peer: 10.0.0.0/8, TCP, from port: 80, to port: 80, ALLOW" already exists`; err == nil || err.(*Fault).Message != want {
+	if want := `the specified rule "peer: 10.0.0.0/8, TCP, from port: 80, to port: 80, ALLOW" already exists`; !isFault(err, "InvalidPermission.Duplicate") || !strings.HasSuffix(err.Error(), want) {
 		t.Errorf("want %q, got %v", want, err)
 	}
 	refused(a, "MissingParameter", a.RevokeSecurityGroupIngress, &ec2.RevokeSecurityGroupIngressInput{GroupId: &id})

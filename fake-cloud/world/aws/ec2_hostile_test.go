@@ -2,6 +2,7 @@ package aws
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"net/netip"
 	"reflect"
@@ -101,7 +102,7 @@ func TestHostileInputs(t *testing.T) {
 			}
 			got := region.Method(i).Call([]reflect.Value{reflect.ValueOf(context.Background()), in})
 			err, _ := got[1].Interface().(error)
-			if _, isFault := err.(*Fault); err != nil && !isFault {
+			if fault := new(Fault); err != nil && !errors.As(err, &fault) {
 				t.Errorf("%s: want a fault, got %v", method.Name, err)
 			}
 			if err == nil && got[0].IsNil() {
