@@ -26,6 +26,7 @@ type devOptions struct {
 	timeout    time.Duration
 	stateDir   string
 	listen     string
+	awsListen  string
 	pool       string
 	portOffset int
 	verbose    bool
@@ -41,7 +42,10 @@ func newDevCommand() *cobra.Command {
 
 Gateway API manifests are read from files and folders, which are watched. The controller and the provider are those of a cluster; the
 cloud is the fake cloud, in the process, and carries real traffic: each load balancer answers on a loopback address of its own, on the
-listener's port where this user may listen there, else on that port plus an offset. Backends are taken from EndpointSlices.`,
+listener's port where this user may listen there, else on that port plus an offset. Backends are taken from EndpointSlices.
+
+Gateways of the class fake get load balancers of the fake cloud's own, those of the class aws Application and Network Load Balancers of a
+fake AWS.`,
 		Example: `  cloudgate dev -f examples/quickstart
   cloudgate dev -f manifests --once -o json   # for scripts: exits 1 when something is wrong`,
 		Args: noArgs,
@@ -56,6 +60,7 @@ listener's port where this user may listen there, else on that port plus an offs
 	flags.DurationVar(&o.timeout, "timeout", time.Minute, "with --once: how long to wait for the end of work")
 	flags.StringVar(&o.stateDir, "state-dir", "", "folder in which the fake cloud keeps its state; without it the state goes with the process")
 	flags.StringVar(&o.listen, "listen", "", "address of the fake cloud's API (default a free port on 127.0.0.1)")
+	flags.StringVar(&o.awsListen, "aws-listen", "", `address of the fake AWS, which Gateways of the class aws get their load balancers in (default a free port on 127.0.0.1; "off" for none)`)
 	flags.StringVar(&o.pool, "address-pool", "", "addresses of load balancers (default a part of 127.65.0.0/16 that no other cloudgate dev uses)")
 	flags.IntVar(&o.portOffset, "port-offset", 0, "added to ports that this user may not listen on (default 8000)")
 	flags.BoolVarP(&o.verbose, "verbose", "v", false, "log what is done to standard error")
@@ -69,7 +74,7 @@ func usage(format string, args ...any) error {
 }
 
 func (o devOptions) config(logs io.Writer) (dev.Config, error) {
-	config := dev.Config{Paths: o.paths, StateDir: o.stateDir, Listen: o.listen, PortOffset: o.portOffset}
+	config := dev.Config{Paths: o.paths, StateDir: o.stateDir, Listen: o.listen, AWSListen: o.awsListen, PortOffset: o.portOffset}
 	if len(o.paths) == 0 {
 		return config, usage("no manifests: name a folder with -f")
 	}

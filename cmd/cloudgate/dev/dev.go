@@ -22,7 +22,7 @@ import (
 
 	"github.com/cloudgate-dev/cloudgate/cmd/cloudgate/inspect"
 	"github.com/cloudgate-dev/cloudgate/fake-cloud/server"
-	"github.com/cloudgate-dev/cloudgate/pkg/cloud"
+	"github.com/cloudgate-dev/cloudgate/providers/aws"
 	"github.com/cloudgate-dev/cloudgate/providers/fake"
 	"github.com/cloudgate-dev/cloudgate/reconciler"
 	"github.com/cloudgate-dev/cloudgate/reconciler/files"
@@ -46,14 +46,15 @@ const (
 
 // Config says what to run. Paths is required.
 type Config struct {
-	Paths    []string // folders and files
-	StateDir string   // where the fake cloud keeps its state; empty keeps it in memory
-	Listen   string   // of the fake cloud's API; empty is a free port on 127.0.0.1
+	Paths     []string // folders and files
+	StateDir  string   // where the fake cloud keeps its state; empty keeps it in memory
+	Listen    string   // of the fake cloud's API; empty is a free port on 127.0.0.1
+	AWSListen string   // of the fake AWS; empty is a free port on 127.0.0.1, server.Off leaves it out
 	// Pool is where load balancers get their addresses. Without it a range is taken that no other `cloudgate dev` of this machine has;
 	// with StateDir the fake cloud's default, because addresses are to stay.
 	Pool       netip.Prefix
 	PortOffset int
-	// Endpoint is the API of a fake cloud that runs already, in place of the embedded one.
+	// Endpoint is the API of a fake cloud that runs already, in place of the embedded one. There is no AWS then.
 	Endpoint string
 	Log      *slog.Logger // nil logs nothing
 	// Show is called with each State that differs from the one before, from one goroutine. An error ends Run.
@@ -64,17 +65,16 @@ type Config struct {
 
 // Dev is a Cloudgate and its cloud.
 type Dev struct {
-	cfg        Config
-	log        logr.Logger
-	claim      net.Listener   // on the pool; nil where none had to be claimed
-	cloud      *server.Server // nil where Config.Endpoint is set
-	url        string
-	store      *memory.Store
-	source     *source
-	watcher    *watcher
-	manager    manager.Manager
-	controller gwv1.GatewayController
-	providers  inspect.Providers
+	cfg       Config
+	log       logr.Logger
+	claim     net.Listener   // on the pool; nil where none had to be claimed
+	cloud     *server.Server // nil where Config.Endpoint is set
+	url       string
+	store     *memory.Store
+	source    *source
+	watcher   *watcher
+	manager   manager.Manager
+	providers inspect.Providers
 
 	changed chan struct{}
 	mu      sync.Mutex
@@ -92,14 +92,16 @@ func New(cfg Config) (*Dev, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	provider := fake.Name
 	d := &Dev{
-		cfg: cfg, log: logr.FromSlogHandler(cfg.Log.Handler()), changed: make(chan struct{}, 1),
-		controller: gwv1.GatewayController(reconciler.Domain + provider), url: cfg.Endpoint,
+		cfg: cfg, log: logr.FromSlogHandler(cfg.Log.Handler()), changed: make(chan struct{}, 1), url: cfg.Endpoint,
 	}
 	scheme := reconciler.Scheme()
 	d.store = memory.NewWithOptions(scheme, memory.Options{UID: stableUID})
-	d.source = newSource(newFolder(scheme, cleaned(cfg.Paths)...), storeTarget{d.store}, defaultClass(d.controller, provider))
+	classes := []*gwv1.GatewayClass{defaultClass(fake.Name)}
+	if cfg.hasAWS() {
+		classes = append(classes, defaultClass(aws.Name))
+	}
+	d.source = newSource(newFolder(scheme, cleaned(cfg.Paths)...), storeTarget{d.store}, classes...)
 	if err := d.open(); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
@@ -120,12 +122,11 @@ func (d *Dev) open() error {
 			return err
 		}
 	}
-	provider, err := fake.New(fake.Config{Endpoint: d.url})
+	providers, err := d.openProviders()
 	if err != nil {
 		return err
 	}
 	shutdown := time.Second
-	d.providers = inspect.Providers{provider.Name(): provider}
 	d.manager, err = d.store.Manager(manager.Options{
 		Logger:                  d.log,
 		Metrics:                 metricsserver.Options{BindAddress: "0"},
@@ -136,7 +137,7 @@ func (d *Dev) open() error {
 		return err
 	}
 	_, err = reconciler.Setup(d.manager, reconciler.Config{
-		Providers: []cloud.Provider{provider}, Cluster: cluster, BundleVersion: consts.BundleVersion, OrphanGrace: orphanGrace,
+		Providers: providers, Cluster: cluster, BundleVersion: consts.BundleVersion, OrphanGrace: orphanGrace,
 	})
 	return err
 }
@@ -148,6 +149,9 @@ func (d *Dev) openCloud() error {
 	}
 	config := server.Config{
 		Listen: d.cfg.Listen, DNSListen: server.Off, AddressPool: pool, PortOffset: d.cfg.PortOffset, Grace: grace, Log: d.cfg.Log,
+	}
+	if d.cfg.hasAWS() {
+		config.AWS = awsAccount(d.cfg.AWSListen)
 	}
 	if d.cfg.StateDir != "" {
 		if err := os.MkdirAll(d.cfg.StateDir, 0o700); err != nil {

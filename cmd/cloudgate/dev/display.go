@@ -35,7 +35,7 @@ func ShowLiveTree(out io.Writer, colour bool, size func() Size) Display {
 		if err := d.WriteTree(ctx, &text, s, colour); err != nil {
 			return err
 		}
-		foot := fmt.Sprintf("\nFake cloud: %s   Change the files, and this changes. Ctrl-C ends.\n", d.Cloud())
+		foot := fmt.Sprintf("\nFake cloud: %s%s   Change the files, and this changes. Ctrl-C ends.\n", d.Cloud(), d.awsWords())
 		// Home, and clear what is below: nothing of the last picture is left.
 		now := []byte("\x1b[H\x1b[2J" + fit(text.String(), foot, size()))
 		if bytes.Equal(now, last) {

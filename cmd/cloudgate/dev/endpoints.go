@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"time"
 )
@@ -17,6 +18,8 @@ type endpoints struct {
 	client    http.Client
 	known     map[endpointKey]string
 	learntFor string
+	// aws knows it of a load balancer that has a DNS name; nil where there is no fake AWS.
+	aws func(name string, port int32, udp bool) (netip.AddrPort, bool)
 }
 
 // endpointKey names a listener from outside: TCP and UDP can share a port.
@@ -32,6 +35,9 @@ func newEndpoints(base, token string) *endpoints {
 
 // find returns the endpoint of a listener, or "" when the fake cloud has none.
 func (e *endpoints) find(ctx context.Context, address string, port int32, protocol string) (string, error) {
+	if _, err := netip.ParseAddr(address); err != nil {
+		return e.findAWS(address, port, protocol == "UDP"), nil
+	}
 	key := endpointKey{address, port, protocol == "UDP"}
 	if found, ok := e.known[key]; ok {
 		return found, nil
@@ -40,6 +46,16 @@ func (e *endpoints) find(ctx context.Context, address string, port int32, protoc
 		return "", err
 	}
 	return e.known[key], nil
+}
+
+func (e *endpoints) findAWS(name string, port int32, udp bool) string {
+	if e.aws == nil {
+		return ""
+	}
+	if at, ok := e.aws(name, port, udp); ok {
+		return at.String()
+	}
+	return ""
 }
 
 // keepFor forgets what is known when the Gateways, of which generations tells, are not those that it was learnt for.

@@ -63,7 +63,7 @@ type folderTest struct {
 func newFolderTest(t *testing.T) *folderTest {
 	dir := t.TempDir()
 	target := &recorder{has: map[string]client.Object{}}
-	return &folderTest{T: t, dir: dir, target: target, source: newSource(newFolder(reconciler.Scheme(), dir), target, defaultClass("example.com/c", "fake"))}
+	return &folderTest{T: t, dir: dir, target: target, source: newSource(newFolder(reconciler.Scheme(), dir), target, defaultClass("fake"))}
 }
 
 func (t *folderTest) write(name, content string) {

@@ -31,14 +31,17 @@ func (d *Dev) followStates(ctx context.Context) error {
 		refresh = ticker.C
 	}
 	at := newEndpoints(d.url, "")
+	if d.cloud != nil {
+		at.aws = d.cloud.AWSEndpoint
+	}
 	var last *State
 	refreshing := false
 	for {
-		s, err := observe(ctx, d.store.Client(), d.controller, at)
+		s, err := observe(ctx, d.store.Client(), d.serves, at)
 		if err != nil {
 			return endOf(ctx, err)
 		}
-		s.Cloud = d.url
+		s.Cloud, s.AWS = d.url, d.awsURL()
 		d.addCloud(&s)
 		d.addFiles(&s)
 		if refreshing || last == nil || !reflect.DeepEqual(*last, s) {

@@ -16,9 +16,9 @@ import (
 
 // observer reads a State from the statuses that the controller wrote: it shows what a user of a cluster would see, and no more.
 type observer struct {
-	reader     client.Reader
-	controller gwv1.GatewayController
-	endpoints  *endpoints
+	reader    client.Reader
+	ofUs      func(gwv1.GatewayController) bool
+	endpoints *endpoints
 
 	ours     map[string]bool               // classes by name
 	gateways map[types.NamespacedName]bool // whether they are ours
@@ -27,9 +27,9 @@ type observer struct {
 }
 
 // observe returns the State of everything in the store.
-func observe(ctx context.Context, reader client.Reader, controller gwv1.GatewayController, at *endpoints) (State, error) {
+func observe(ctx context.Context, reader client.Reader, ofUs func(gwv1.GatewayController) bool, at *endpoints) (State, error) {
 	o := &observer{
-		reader: reader, controller: controller, endpoints: at,
+		reader: reader, ofUs: ofUs, endpoints: at,
 		ours: map[string]bool{}, gateways: map[types.NamespacedName]bool{}, sets: map[types.NamespacedName]*gwv1.ListenerSet{},
 		state: State{Settled: true, Gateways: []Gateway{}, Routes: []Route{}},
 	}
@@ -49,7 +49,7 @@ func (o *observer) readClasses(ctx context.Context) error {
 		return err
 	}
 	for _, c := range classes.Items {
-		o.ours[c.Name] = c.Spec.ControllerName == o.controller
+		o.ours[c.Name] = o.ofUs(c.Spec.ControllerName)
 	}
 	return nil
 }

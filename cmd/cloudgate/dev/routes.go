@@ -95,7 +95,7 @@ func (o *observer) parent(r anyRoute, ref gwv1.ParentReference) Parent {
 		return p
 	}
 	i := slices.IndexFunc(r.status, func(s gwv1.RouteParentStatus) bool {
-		return s.ControllerName == o.controller && sameParent(s.ParentRef, ref)
+		return o.ofUs(s.ControllerName) && sameParent(s.ParentRef, ref)
 	})
 	if i < 0 {
 		o.unsettled()

@@ -23,13 +23,13 @@ type target interface {
 type source struct {
 	folder  *folder
 	target  target
-	class   *gwv1.GatewayClass // made when the files have no class of ours
+	classes []*gwv1.GatewayClass // each is made when the files have no class of its controller
 	applied map[objectKey]client.Object
 	waiting bool // for an object to be gone, so that its successor can come
 }
 
-func newSource(f *folder, t target, class *gwv1.GatewayClass) *source {
-	return &source{folder: f, target: t, class: class, applied: map[objectKey]client.Object{}}
+func newSource(f *folder, t target, classes ...*gwv1.GatewayClass) *source {
+	return &source{folder: f, target: t, classes: classes, applied: map[objectKey]client.Object{}}
 }
 
 // sync reads the files and brings the target up to date. It returns what is wrong with the files.
@@ -38,7 +38,9 @@ func (s *source) sync(touched map[string]bool) ([]files.Problem, error) {
 		return nil, err
 	}
 	want, problems := s.folder.objects()
-	s.imply(want)
+	for _, class := range s.classes {
+		imply(want, class)
+	}
 	for _, key := range inOrder(s.applied) {
 		if _, still := want[key]; still {
 			continue
@@ -68,15 +70,15 @@ func (s *source) sync(touched map[string]bool) ([]files.Problem, error) {
 	return problems, nil
 }
 
-// imply adds the class that a cluster with Cloudgate would have.
-func (s *source) imply(want map[objectKey]files.Object) {
+// imply adds a class that a cluster with Cloudgate would have.
+func imply(want map[objectKey]files.Object, implied *gwv1.GatewayClass) {
 	for _, o := range want {
 		class, ok := o.Object.(*gwv1.GatewayClass)
-		if ok && (class.Spec.ControllerName == s.class.Spec.ControllerName || class.Name == s.class.Name) {
+		if ok && (class.Spec.ControllerName == implied.Spec.ControllerName || class.Name == implied.Name) {
 			return
 		}
 	}
-	want[keyOf(s.class)] = files.Object{Object: s.class, Implied: true}
+	want[keyOf(implied)] = files.Object{Object: implied, Implied: true}
 }
 
 // applyFirst are the kinds that others refer to, so that nothing is seen half.

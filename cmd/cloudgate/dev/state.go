@@ -9,7 +9,8 @@ import (
 // State is what `cloudgate dev` shows: every Gateway with its listeners and where they answer, every route, and what is wrong with
 // each. It is one document of `-o json`.
 type State struct {
-	Cloud string `json:"cloud"` // the URL of the fake cloud's API
+	Cloud string `json:"cloud"`         // the URL of the fake cloud's API
+	AWS   string `json:"aws,omitempty"` // the URL of the fake AWS
 	// Settled tells that every object has been looked at as it is now and that the cloud is not working on anything.
 	Settled bool `json:"settled"`
 	// Converged is Settled with nothing wrong anywhere.
