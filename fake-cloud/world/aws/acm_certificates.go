@@ -24,7 +24,7 @@ func (r *Region) ImportCertificate(_ context.Context, in *acm.ImportCertificateI
 	err = r.write(func(x *tx) error {
 		if in.CertificateArn != nil {
 			if len(tags) > 0 {
-				return faultf("InvalidParameterException", "Tagging is not permitted on re-import.")
+				return acmInvalid("Tagging is not permitted on re-import.")
 			}
 			arn = *in.CertificateArn
 			return r.reimport(x, in.CertificateArn, m)

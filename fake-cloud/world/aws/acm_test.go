@@ -211,7 +211,7 @@ func TestReimport(t *testing.T) {
 	refused(a, "ValidationException", a.ImportCertificate, again(makePair(t, ecKey(t), nil, func(c *x509.Certificate) { c.ExtKeyUsage = nil }, "b.example.com")))
 	tagged := again(first)
 	tagged.Tags = []types.Tag{{Key: ptr("a"), Value: ptr("1")}}
-	refused(a, "InvalidParameterException", a.ImportCertificate, tagged)
+	refused(a, "ValidationException", a.ImportCertificate, tagged)
 }
 
 func TestCertificateInUse(t *testing.T) {

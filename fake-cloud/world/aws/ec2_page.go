@@ -82,7 +82,7 @@ func (q ec2Query[P, T]) checkPage() error {
 	case len(q.ids) > 0:
 		return faultf("InvalidParameterCombination", "The parameter %s cannot be used with the parameter maxResults", q.param)
 	case *q.max < ec2PageMin:
-		return faultf("InvalidParameterValue", "Value ( %d ) for parameter maxResults is invalid. Expecting a value greater than or equal to %d.", *q.max, ec2PageMin)
+		return faultf("InvalidParameterValue", "Value ( %d ) for parameter maxResults is invalid. Expecting a value greater than %d.", *q.max, ec2PageMin)
 	case *q.max > ec2PageMax:
 		return faultf("InvalidParameterValue", "Value ( %d ) for parameter maxResults is invalid. Expecting a value less than or equal to %d.", *q.max, ec2PageMax)
 	}
