@@ -27,13 +27,10 @@ func Place(want, got graph.Graph) graph.Graph {
 			listeners[n.Within] = append(listeners[n.Within], &placed{id: id, rank: spec.Rank})
 		}
 	}
-	taken := make(map[graph.ID]map[int32]bool)
+	taken := make(map[graph.ID][]int32)
 	for _, n := range got {
 		if spec, ok := n.Spec.(*Rule); ok && spec.Priority > 0 {
-			if taken[n.Within] == nil {
-				taken[n.Within] = make(map[int32]bool)
-			}
-			taken[n.Within][spec.Priority] = true
+			taken[n.Within] = append(taken[n.Within], spec.Priority)
 		}
 	}
 	out := maps.Clone(want)
@@ -46,7 +43,7 @@ func Place(want, got graph.Graph) graph.Graph {
 				}
 			}
 		}
-		number(rules, taken[listener])
+		number(rules, slices.Compact(slices.Sorted(slices.Values(taken[listener]))))
 		for _, r := range rules {
 			n := out[r.id]
 			if spec, ok := n.Spec.(*Rule); ok {
@@ -68,8 +65,8 @@ type placed struct {
 	gets int32
 }
 
-// number gives rules, which are in their order, increasing numbers. taken are all that rules of the listener have now.
-func number(rules []*placed, taken map[int32]bool) {
+// number gives rules, which are in their order, increasing numbers. taken are all that rules of the listener have now, sorted.
+func number(rules []*placed, taken []int32) {
 	keep := kept(rules, taken)
 	if keep == nil { // the listener is so full that there is not a number left for each: begin again
 		taken = nil
@@ -89,29 +86,32 @@ func number(rules []*placed, taken map[int32]bool) {
 	}
 }
 
-// fill spreads rules over the free numbers between low and high.
-func fill(rules []*placed, low, high int32, taken map[int32]bool) {
-	if len(rules) == 0 {
-		return
-	}
-	free := make([]int32, 0, high-low)
-	for n := low + 1; n < high; n++ {
-		if !taken[n] {
-			free = append(free, n)
-		}
-	}
+// fill spreads rules over the free numbers between low and high. taken are sorted.
+func fill(rules []*placed, low, high int32, taken []int32) {
+	within := taken[below(taken, low+1):below(taken, high)]
+	free := int(high-low) - 1 - len(within)
 	for i, r := range rules {
-		at := len(free) * (i + 1) / (len(rules) + 1)
-		if at < len(free) {
-			r.gets = free[at]
+		n := low + 1 + int32(free*(i+1)/(len(rules)+1)) // that free number, if none were taken before it
+		for _, t := range within {
+			if t > n {
+				break
+			}
+			n++
 		}
+		r.gets = n
 	}
+}
+
+// below counts the numbers that are less than n.
+func below(sorted []int32, n int32) int {
+	i, _ := slices.BinarySearch(sorted, n)
+	return i
 }
 
 // kept tells of each rule whether it keeps its number: as many as can be, so that those that remain between two that do have free numbers
 // there. Nil where there are not enough numbers whatever is moved.
-func kept(rules []*placed, taken map[int32]bool) map[int]bool {
-	free := freeBelow(taken)
+func kept(rules []*placed, taken []int32) map[int]bool {
+	free := func(low, high int32) int { return int(high-low) - 1 - (below(taken, high) - below(taken, low+1)) }
 	// Stops are the rules that have a number, between one before the first and one after the last.
 	stops := []stop{{at: -1, number: leastPriority - 1}}
 	for i, r := range rules {
@@ -145,16 +145,4 @@ func kept(rules []*placed, taken map[int32]bool) map[int]bool {
 type stop struct {
 	at     int // its place among the rules
 	number int32
-}
-
-// freeBelow counts the numbers between two, apart from both, that are not taken.
-func freeBelow(taken map[int32]bool) func(low, high int32) int {
-	numbers := slices.Sorted(maps.Keys(taken))
-	upTo := func(n int32) int { // taken numbers below n
-		i, _ := slices.BinarySearch(numbers, n)
-		return i
-	}
-	return func(low, high int32) int {
-		return int(high-low) - 1 - (upTo(high) - upTo(low+1))
-	}
 }
