@@ -17,6 +17,11 @@ const (
 // entry is a route made ready for matching.
 type entry[V any] struct {
 	Route[V]
+	*particulars // nil where there are none, as most routes have it: what every lookup walks over stays small
+}
+
+// particulars are what has to be looked at after host, path and method.
+type particulars struct {
 	path    *regexp.Regexp // of a PathRegex
 	headers []field
 	query   []field
@@ -31,26 +36,38 @@ type field struct {
 // newEntry checks r. What was compiled for old, the route that r replaces (or nil), is used again where the match is the same.
 func newEntry[V any](r Route[V], old *entry[V]) (*entry[V], error) {
 	if old != nil && sameMatch(old.Match, r.Match) {
-		return &entry[V]{Route: r, path: old.path, headers: old.headers, query: old.query, all: old.all}, nil
+		return &entry[V]{Route: r, particulars: old.particulars}, nil
 	}
 	if err := checkHost(r.Match.Host); err != nil {
 		return nil, err
 	}
-	e := &entry[V]{Route: r}
-	var err error
-	if e.path, err = compilePath(r.Match.Path); err != nil {
-		return nil, fmt.Errorf("path: %w", err)
-	}
-	if e.headers, err = compileFields(r.Match.Headers); err != nil {
-		return nil, fmt.Errorf("header %w", err)
-	}
-	if e.query, err = compileFields(r.Match.Query); err != nil {
-		return nil, fmt.Errorf("query parameter %w", err)
-	}
-	if e.all, err = compileConditions(r.Match.All); err != nil {
+	p, err := newParticulars(&r.Match)
+	if err != nil {
 		return nil, err
 	}
-	return e, nil
+	return &entry[V]{Route: r, particulars: p}, nil
+}
+
+// newParticulars returns nil where there are none.
+func newParticulars(m *Match) (*particulars, error) {
+	var p particulars
+	var err error
+	if p.path, err = compilePath(m.Path); err != nil {
+		return nil, fmt.Errorf("path: %w", err)
+	}
+	if p.headers, err = compileFields(m.Headers); err != nil {
+		return nil, fmt.Errorf("header %w", err)
+	}
+	if p.query, err = compileFields(m.Query); err != nil {
+		return nil, fmt.Errorf("query parameter %w", err)
+	}
+	if p.all, err = compileConditions(m.All); err != nil {
+		return nil, err
+	}
+	if p.path == nil && p.headers == nil && p.query == nil && p.all == nil {
+		return nil, nil
+	}
+	return &p, nil
 }
 
 func sameMatch(a, b Match) bool {
@@ -142,22 +159,26 @@ func (e *entry[V]) matches(r Request) bool {
 	if e.Match.Method != "" && e.Match.Method != r.Method() {
 		return false
 	}
-	for i := range e.headers {
-		if value, there := r.Header(e.headers[i].Name); !there || !e.headers[i].matches(value) {
+	return e.particulars == nil || e.particulars.match(r)
+}
+
+func (p *particulars) match(r Request) bool {
+	for i := range p.headers {
+		if value, there := r.Header(p.headers[i].Name); !there || !p.headers[i].matches(value) {
 			return false
 		}
 	}
-	for i := range e.query {
-		if value, there := r.Query(e.query[i].Name); !there || !e.query[i].matches(value) {
+	for i := range p.query {
+		if value, there := r.Query(p.query[i].Name); !there || !p.query[i].matches(value) {
 			return false
 		}
 	}
-	for i := range e.all {
-		if !e.all[i].holds(r) {
+	for i := range p.all {
+		if !p.all[i].holds(r) {
 			return false
 		}
 	}
-	return e.path == nil || e.path.MatchString(r.Path())
+	return p.path == nil || p.path.MatchString(r.Path())
 }
 
 func (f *field) matches(value string) bool {
