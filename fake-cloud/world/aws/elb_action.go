@@ -193,9 +193,10 @@ func (r *Region) fits(lb *LoadBalancer, l *Listener, g *TargetGroup) error {
 		}
 		return nil
 	case !slices.Contains(carriers[l.Protocol], g.Spec.Protocol):
-		return faultf("IncompatibleProtocols", "Listener protocol '%s' is not supported with a target group with protocol '%s'", l.Protocol, g.Spec.Protocol)
+		return faultf("IncompatibleProtocols", "The listener and its associated target group '%s' have incompatible protocols: '%s' and '%s'",
+			g.Key, l.Protocol, g.Spec.Protocol)
 	case l.Protocol == types.ProtocolEnumHttp && (version == "GRPC" || version == "HTTP2"):
-		return faultf("IncompatibleProtocols", "Listener protocol 'HTTP' is not supported with a target group with the protocol-version '%s'", version)
+		return faultf("InvalidLoadBalancerAction", "Listener protocol 'HTTP' is not supported with a target group with the protocol-version '%s'", version)
 	case g.Spec.TargetType == types.TargetTypeEnumAlb && l.Protocol != types.ProtocolEnumTcp:
 		return faultf("IncompatibleProtocols", "Listener protocol '%s' is not supported with a target group with target-type 'alb'", l.Protocol)
 	case aws.ToString(g.Spec.VpcId) != lb.VPC:

@@ -107,7 +107,7 @@ func readCondition(lb *LoadBalancer, c *types.RuleCondition) ([]string, error) {
 		if c.HostHeaderConfig != nil {
 			config = *c.HostHeaderConfig
 		}
-		if err := shorthand(c, &config.Values, &config.RegexValues); err != nil {
+		if err := shorthand(c, "HostHeaderConfig", c.HostHeaderConfig != nil, &config.Values, &config.RegexValues); err != nil {
 			return nil, err
 		}
 		c.HostHeaderConfig = &config
@@ -117,7 +117,7 @@ func readCondition(lb *LoadBalancer, c *types.RuleCondition) ([]string, error) {
 		if c.PathPatternConfig != nil {
 			config = *c.PathPatternConfig
 		}
-		if err := shorthand(c, &config.Values, &config.RegexValues); err != nil {
+		if err := shorthand(c, "PathPatternConfig", c.PathPatternConfig != nil, &config.Values, &config.RegexValues); err != nil {
 			return nil, err
 		}
 		c.PathPatternConfig = &config
@@ -140,15 +140,12 @@ func noValues(field string) error {
 	return invalidf("A condition with field '%s' must have values", field)
 }
 
-// shorthand moves values between a condition and its configuration: AWS shows them in both.
-func shorthand(c *types.RuleCondition, values, patterns *[]string) error {
-	if (len(c.Values) > 0 || len(c.RegexValues) > 0) && (len(*values) > 0 || len(*patterns) > 0) {
-		if !slices.Equal(c.Values, *values) || !slices.Equal(c.RegexValues, *patterns) {
-			return invalidf("Values of a condition can be specified in it or in its configuration, but not both")
-		}
-		return nil
-	}
+// shorthand completes a condition and its configuration from each other: AWS shows values in both, and takes them in one.
+func shorthand(c *types.RuleCondition, config string, given bool, values, patterns *[]string) error {
 	if len(c.Values) > 0 || len(c.RegexValues) > 0 {
+		if given {
+			return invalidf("You cannot provide both Values and '%s' for a condition of type '%s'", config, aws.ToString(c.Field))
+		}
 		*values, *patterns = c.Values, c.RegexValues
 		return nil
 	}
@@ -180,11 +177,14 @@ func checkTexts(field string, values, patterns []string, ok func(string) bool) (
 	return values, nil
 }
 
+var unicodeClass = regexp.MustCompile(`(^|[^\\])(\\\\)*\\[pP]`)
+
 func checkRegex(pattern string, most int) error {
 	if pattern == "" || len(pattern) > most {
 		return invalidf("The regular expression '%s' must have 1 to %d characters", clip(pattern), most)
 	}
-	if _, err := regexp.Compile(pattern); err != nil {
+	// AWS's expressions are RE2's, without its classes of Unicode.
+	if _, err := regexp.Compile(pattern); err != nil || unicodeClass.MatchString(pattern) {
 		return invalidf("The regular expression '%s' is not valid", clip(pattern))
 	}
 	return nil

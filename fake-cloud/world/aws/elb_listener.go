@@ -6,6 +6,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
@@ -106,6 +107,17 @@ func protocolsOf(lb *LoadBalancer) []types.ProtocolEnum {
 	}
 }
 
+func joined(protocols []types.ProtocolEnum) string {
+	var b strings.Builder
+	for i, p := range protocols {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(string(p))
+	}
+	return b.String()
+}
+
 func isSecure(p types.ProtocolEnum) bool {
 	return p == types.ProtocolEnumHttps || p == types.ProtocolEnumTls
 }
@@ -126,7 +138,7 @@ func (r *Region) setListener(lb *LoadBalancer, l *Listener, s listenerSettings) 
 	case !slices.Contains(l.Protocol.Values(), l.Protocol):
 		return invalidf("'%s' is not a valid protocol", clip(string(l.Protocol)))
 	case !slices.Contains(protocolsOf(lb), l.Protocol):
-		return invalidf("Listener protocol '%s' must be one of '%v'", l.Protocol, protocolsOf(lb))
+		return invalidf("Listener protocol '%s' must be one of '%s'", l.Protocol, joined(protocolsOf(lb)))
 	case carriesDatagrams(l.Protocol) && lb.IPAddressType != types.IpAddressTypeIpv4 && lb.SourceNAT != types.EnablePrefixForIpv6SourceNatEnumOn:
 		return faultf("UnsupportedProtocol", "Protocol '%s' is not supported for dualstack load balancers", l.Protocol)
 	}

@@ -229,6 +229,9 @@ func (r *Region) ModifyRule(_ context.Context, in *elb.ModifyRuleInput) (*elb.Mo
 	if aws.ToBool(in.ResetTransforms) && len(in.Transforms) > 0 {
 		return nil, invalidf("Transforms and ResetTransforms cannot be specified at the same time")
 	}
+	if len(in.Conditions)+len(in.Actions)+len(in.Transforms) == 0 && in.ResetTransforms == nil {
+		return nil, invalidf("Either conditions, actions or transforms must be specified")
+	}
 	out := &elb.ModifyRuleOutput{}
 	return out, r.write(func(x *tx) error {
 		was, err := r.needRule(in.RuleArn, "modified")
@@ -275,7 +278,11 @@ func (r *Region) SetRulePriorities(_ context.Context, in *elb.SetRulePrioritiesI
 		if len(in.RulePriorities) == 0 {
 			return invalidf("Rule priorities must be specified")
 		}
-		listeners, seen := map[string]bool{}, map[string]bool{}
+		type spot struct {
+			listener string
+			priority int32
+		}
+		listeners, seen, given := map[string]bool{}, map[string]bool{}, map[spot]bool{}
 		for _, p := range in.RulePriorities {
 			rule, err := r.needRule(p.RuleArn, "given another priority")
 			if err != nil {
@@ -287,12 +294,15 @@ func (r *Region) SetRulePriorities(_ context.Context, in *elb.SetRulePrioritiesI
 			if seen[rule.Key] {
 				return invalidf("Rule '%s' is specified more than once", rule.Key)
 			}
-			seen[rule.Key], listeners[rule.Listener] = true, true
+			if given[spot{rule.Listener, *p.Priority}] {
+				return invalidf("Priority '%d' was provided multiple times", *p.Priority)
+			}
+			seen[rule.Key], listeners[rule.Listener], given[spot{rule.Listener, *p.Priority}] = true, true, true
 			next := r.rules.edit(x, rule.Key, func(rule *Rule) { rule.Priority = *p.Priority })
 			out.Rules = append(out.Rules, next.output())
 		}
 		for l := range listeners {
-			taken := map[int32]bool{}
+			taken := map[int32]bool{} // also by rules that are not given
 			for _, rule := range r.rules.of(l) {
 				if taken[rule.Priority] {
 					return priorityInUse(rule.Priority)

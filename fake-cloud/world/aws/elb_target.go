@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 )
@@ -187,8 +188,14 @@ func (r *Region) checkAddress(g *TargetGroup, t *Target) error {
 	}
 	t.ID = ip.String()
 	vpc, ok := r.vpcs.get(aws.ToString(g.Spec.VpcId))
+	if zone := r.subnetZone(aws.ToString(g.Spec.VpcId), ip); zone != "" {
+		if t.Zone != "" && t.Zone != zone {
+			return invalidf("The IP address '%s' is within the VPC, and cannot have its Availability Zone overridden to '%s' from '%s'", t.ID, t.Zone, zone)
+		}
+		return nil
+	}
 	if ok && vpc.contains(ip) {
-		return nil // "If the IP address is in a subnet of the VPC, the Availability Zone is automatically detected"
+		return nil // AWS wants a zone where no subnet has the address; here any address of the VPC will do, as pods of a test's cluster have them
 	}
 	if ip.Is6() || !slices.ContainsFunc(private, func(p netip.Prefix) bool { return p.Contains(ip) }) {
 		return invalidf("The IP address '%s' is not within the VPC '%s' and not within the private ranges of RFC 1918 and RFC 6598", t.ID, aws.ToString(g.Spec.VpcId))
@@ -380,8 +387,16 @@ func (r *Region) zoneOf(g *TargetGroup, t *Target) string {
 	if err != nil {
 		return ""
 	}
-	for _, s := range r.subnets.of(aws.ToString(g.Spec.VpcId)) {
-		if s.cidr().Contains(ip) {
+	return r.subnetZone(aws.ToString(g.Spec.VpcId), ip)
+}
+
+// subnetZone returns the zone of the VPC's subnet that has the address, empty where none has. The lock is held.
+func (r *Region) subnetZone(vpc string, ip netip.Addr) string {
+	for _, s := range r.subnets.of(vpc) {
+		if s.cidr().Contains(ip) || slices.ContainsFunc(s.Spec.Ipv6CidrBlockAssociationSet, func(a ec2types.SubnetIpv6CidrBlockAssociation) bool {
+			p, err := netip.ParsePrefix(aws.ToString(a.Ipv6CidrBlock))
+			return err == nil && p.Contains(ip)
+		}) {
 			return s.Zone
 		}
 	}
