@@ -245,6 +245,7 @@ func compilePool(g *aws.TargetGroupView, protocol proxy.PoolProtocol) *proxy.Poo
 		return out
 	}
 	out.Limits.Drain = delay
+	out.GRPC = value(g.Spec.ProtocolVersion, "") == "GRPC"
 	if a["load_balancing.algorithm.type"] == "least_outstanding_requests" {
 		out.Algorithm = proxy.LeastRequest
 	}

@@ -78,7 +78,9 @@ func do[In, Out any](s *stand, action func(context.Context, *In) (*Out, error), 
 	return out
 }
 
-func (s *stand) name(kind string) *string { return sdk.String(fmt.Sprintf("%s-%d", kind, s.names.Add(1))) }
+func (s *stand) name(kind string) *string {
+	return sdk.String(fmt.Sprintf("%s-%d", kind, s.names.Add(1)))
+}
 
 // balancer makes a load balancer in all zones.
 func (s *stand) balancer(kind types.LoadBalancerTypeEnum) types.LoadBalancer {

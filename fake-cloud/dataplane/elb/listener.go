@@ -85,11 +85,20 @@ func (c *compiled) application(certificates certificateCache) proxy.Listener {
 		out.Protocol = proxy.HTTPS
 		out.TLS = compilePolicy(l.SSLPolicy, nil)
 		out.Servers[0].Certificates = c.chains(certificates)
-		if l.Mutual != nil {
-			out.Clients = compileClients(l.Mutual, map[string]*aws.TrustStore{value(l.Mutual.TrustStoreArn, ""): c.store})
+		out.Clients = compileClients(l.Mutual, c.store, l.Attributes)
+		if lb.Attributes["routing.http.x_amzn_tls_version_and_cipher_suite.enabled"] == "true" {
+			out.HTTP.TLSVersion, out.HTTP.TLSSuite = renamed(l, "X-Amzn-Tls-Version"), renamed(l, "X-Amzn-Tls-Cipher-Suite")
 		}
 	}
 	return out
+}
+
+// renamed returns what a listener's attributes call a field of requests.
+func renamed(l *aws.ListenerView, field string) string {
+	if other := l.Attributes[requestName(field)]; other != "" {
+		return other
+	}
+	return field
 }
 
 func (c *compiled) chains(certificates certificateCache) []*proxy.Certificate {
@@ -162,11 +171,14 @@ func groupsOf(l *aws.ListenerView) []string {
 	return arns
 }
 
+// maxForwarded is how many addresses X-Forwarded-For may have.
+const maxForwarded = 30
+
 // compileHTTP returns how an Application Load Balancer treats HTTP.
 func compileHTTP(balancer, listener map[string]string) *proxy.HTTPPolicy {
 	p := &proxy.HTTPPolicy{
 		Forwarded: proxy.ForwardedAppend, TraceField: "X-Amzn-Trace-Id", Server: serverName, Pages: pages,
-		Unreached:  proxy.UnreachedPolicy{Refused: 502, Silent: 504},
+		Unreached: proxy.UnreachedPolicy{Refused: 502, Silent: 504}, MaxForwarded: maxForwarded, Incompatible: 464,
 		ClientPort: balancer["routing.http.xff_client_port.enabled"] == "true",
 		HostPort:   balancer["routing.http.preserve_host_header.enabled"] != "true",
 		DropFields: balancer["routing.http.drop_invalid_header_fields.enabled"] == "true",
@@ -190,6 +202,7 @@ func compileLimits(attributes map[string]string) *proxy.Limitations {
 	idle := seconds(attributes, "idle_timeout.timeout_seconds", 60)
 	return &proxy.Limitations{
 		MaxHead: 64 << 10, MaxLine: 16 << 10, IdleTimeout: idle, ResponseTimeout: idle, StreamTimeout: idle, TunnelIdle: idle,
+		ClientLifetime: seconds(attributes, "client_keep_alive.seconds", 3600),
 	}
 }
 

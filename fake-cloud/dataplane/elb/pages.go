@@ -2,6 +2,7 @@ package elb
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/cloudgate-dev/cloudgate/pkg/proxy"
 )
@@ -40,7 +41,7 @@ var phrases = map[int]string{
 
 // page returns the body of an answer of the load balancer's own.
 func page(status int) string {
-	title := fmt.Sprintf("%d %s", status, phrases[status])
+	title := strings.TrimSpace(fmt.Sprint(status, " ", phrases[status]))
 	return "<html>\r\n<head><title>" + title + "</title></head>\r\n<body>\r\n<center><h1>" + title + "</h1></center>\r\n</body>\r\n</html>\r\n"
 }
 

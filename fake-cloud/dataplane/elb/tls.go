@@ -2,7 +2,6 @@ package elb
 
 import (
 	"crypto/tls"
-	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
@@ -11,63 +10,48 @@ import (
 	"github.com/cloudgate-dev/cloudgate/pkg/proxy"
 )
 
-// versions of TLS by how the names of security policies spell them.
-var versions = []struct {
-	part    string
-	version uint16
-}{
-	{"-1-3-", tls.VersionTLS13},
-	{"-1-2-", tls.VersionTLS12},
-	{"-1-1-", tls.VersionTLS11},
+// versions of TLS by the names that security policies have for them.
+var versions = map[string]uint16{"TLSv1": tls.VersionTLS10, "TLSv1.1": tls.VersionTLS11, "TLSv1.2": tls.VersionTLS12, "TLSv1.3": tls.VersionTLS13}
+
+// suites of TLS 1.2 and before by OpenSSL's names. Those that crypto/tls does not have (CBC with SHA-384, and AES-256 with SHA-256 in CBC)
+// are not offered to clients; there is none of these that stands alone in a policy.
+var suites = map[string]uint16{
+	"ECDHE-ECDSA-AES128-GCM-SHA256": tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+	"ECDHE-RSA-AES128-GCM-SHA256":   tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+	"ECDHE-ECDSA-AES256-GCM-SHA384": tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+	"ECDHE-RSA-AES256-GCM-SHA384":   tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+	"ECDHE-ECDSA-AES128-SHA256":     tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256,
+	"ECDHE-RSA-AES128-SHA256":       tls.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256,
+	"ECDHE-ECDSA-AES128-SHA":        tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA,
+	"ECDHE-RSA-AES128-SHA":          tls.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA,
+	"ECDHE-RSA-AES256-SHA":          tls.TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA,
+	"ECDHE-ECDSA-AES256-SHA":        tls.TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA,
+	"AES128-GCM-SHA256":             tls.TLS_RSA_WITH_AES_128_GCM_SHA256,
+	"AES128-SHA256":                 tls.TLS_RSA_WITH_AES_128_CBC_SHA256,
+	"AES256-GCM-SHA384":             tls.TLS_RSA_WITH_AES_256_GCM_SHA384,
+	"AES128-SHA":                    tls.TLS_RSA_WITH_AES_128_CBC_SHA,
+	"AES256-SHA":                    tls.TLS_RSA_WITH_AES_256_CBC_SHA,
+	"DES-CBC3-SHA":                  tls.TLS_RSA_WITH_3DES_EDE_CBC_SHA,
 }
 
-// compilePolicy returns what a security policy allows. Its ciphers are those of its kind: with forward secrecy, without CBC, or all.
+// compilePolicy returns what a security policy allows; one that is not known allows TLS 1.2 and later.
 func compilePolicy(name string, alpn []string) *proxy.TLSPolicy {
-	p := &proxy.TLSPolicy{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS12, Protocols: protocols(alpn)}
-	if strings.Contains(name, "TLS13") {
-		p.MaxVersion = tls.VersionTLS13
+	out := &proxy.TLSPolicy{MinVersion: tls.VersionTLS12, Protocols: protocols(alpn)}
+	policy, known := aws.SSLPolicy(name)
+	if !known {
+		return out
 	}
-	if name == "ELBSecurityPolicy-TLS13-1-3-2021-06" || strings.Contains(name, "TLS13-1-3-") {
-		p.MinVersion = tls.VersionTLS13
-		return p
+	out.MinVersion = tls.VersionTLS13
+	for _, p := range policy.SslProtocols {
+		out.MinVersion = min(out.MinVersion, versions[p])
+		out.MaxVersion = max(out.MaxVersion, versions[p])
 	}
-	rest := strings.TrimPrefix(strings.TrimPrefix(name, "ELBSecurityPolicy"), "-TLS13")
-	for _, v := range versions {
-		if strings.Contains(rest+"-", v.part) {
-			p.MinVersion = v.version
-			break
+	for _, c := range policy.Ciphers {
+		if id, ok := suites[value(c.Name, "")]; ok {
+			out.Suites = append(out.Suites, id)
 		}
 	}
-	p.Suites = suites(name, p.MinVersion)
-	return p
-}
-
-// suites of TLS 1.2 and before, the preferred ones first.
-func suites(policy string, least uint16) []uint16 {
-	authenticated := []uint16{
-		tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
-		tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
-	}
-	if strings.Contains(policy, "-Res-") {
-		return authenticated
-	}
-	secret := append(slices.Clone(authenticated), tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256, tls.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256)
-	if strings.Contains(policy, "TLS13-1-2-2021") || strings.Contains(policy, "Ext1") {
-		if !strings.Contains(policy, "Ext1") {
-			return secret
-		}
-		return append(secret, tls.TLS_RSA_WITH_AES_128_GCM_SHA256, tls.TLS_RSA_WITH_AES_256_GCM_SHA384, tls.TLS_RSA_WITH_AES_128_CBC_SHA256)
-	}
-	old := append(secret, tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA, tls.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA,
-		tls.TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA, tls.TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA)
-	if strings.Contains(policy, "-FS-") {
-		return old
-	}
-	all := append(old, tls.TLS_RSA_WITH_AES_128_GCM_SHA256, tls.TLS_RSA_WITH_AES_256_GCM_SHA384, tls.TLS_RSA_WITH_AES_128_CBC_SHA256)
-	if least >= tls.VersionTLS12 && !strings.Contains(policy, "Ext") {
-		return all
-	}
-	return append(all, tls.TLS_RSA_WITH_AES_128_CBC_SHA, tls.TLS_RSA_WITH_AES_256_CBC_SHA)
+	return out
 }
 
 // protocols are what an ALPN policy of a Network Load Balancer offers; nil where there is none.
@@ -115,21 +99,23 @@ func (c certificateCache) keep(live map[*aws.Certificate]bool) {
 // maxDepth is how many certificates a client's chain may have above its own.
 const maxDepth = 4
 
+// clientFields is where the names of the fields begin that show targets a client's certificate.
+const clientFields = "X-Amzn-Mtls-Clientcert"
+
 // compileClients returns how clients prove who they are; nil where nobody asks.
-func compileClients(m *types.MutualAuthenticationAttributes, stores map[string]*aws.TrustStore) *proxy.ClientValidation {
+func compileClients(m *types.MutualAuthenticationAttributes, store *aws.TrustStore, attributes map[string]string) *proxy.ClientValidation {
 	if m == nil {
 		return nil
 	}
-	const fields = "X-Amzn-Mtls-Clientcert"
 	switch value(m.Mode, "off") {
 	case "passthrough":
-		return &proxy.ClientValidation{Passthrough: true, Fields: fields}
+		return &proxy.ClientValidation{Passthrough: true, Fields: clientFields, Rename: renames(attributes)}
 	case "verify":
 		v := &proxy.ClientValidation{
-			Fields: fields, Depth: maxDepth, IgnoreExpiry: m.IgnoreClientCertificateExpiry != nil && *m.IgnoreClientCertificateExpiry,
+			Fields: clientFields, Rename: renames(attributes), Depth: maxDepth, IgnoreExpiry: m.IgnoreClientCertificateExpiry != nil && *m.IgnoreClientCertificateExpiry,
 			HideCAs: m.AdvertiseTrustStoreCaNames != types.AdvertiseTrustStoreCaNamesEnumOn,
 		}
-		if store := stores[value(m.TrustStoreArn, "")]; store != nil {
+		if store != nil {
 			v.CAs = []byte(store.Bundle)
 			for _, r := range store.Revocations {
 				v.Revoked = append(v.Revoked, r.Content...)
@@ -138,4 +124,21 @@ func compileClients(m *types.MutualAuthenticationAttributes, stores map[string]*
 		return v
 	}
 	return nil
+}
+
+// renames are the names that a listener's attributes give to the fields about clients' TLS.
+func renames(attributes map[string]string) map[string]string {
+	out := map[string]string{}
+	for _, suffix := range []string{"", "-Serial-Number", "-Issuer", "-Subject", "-Validity", "-Leaf"} {
+		name := clientFields + suffix
+		if other := attributes[requestName(name)]; other != "" && other != name {
+			out[name] = other
+		}
+	}
+	return out
+}
+
+// requestName is the attribute that renames a field of requests.
+func requestName(field string) string {
+	return "routing.http.request." + strings.ToLower(strings.ReplaceAll(field, "-", "_")) + ".header_name"
 }
