@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"reflect"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
@@ -19,6 +20,7 @@ type group struct {
 	view    *aws.TargetGroupView
 	targets map[string]*target // by the key of its row
 	pools   map[string]*proxy.Pool
+	stale   atomic.Bool // pools have to be made anew, and the account to be told
 }
 
 // target is a target that is checked, or draining.
@@ -33,7 +35,14 @@ type resolver func(g *aws.TargetGroupView, t *aws.Target, port int32) (netip.Add
 
 // sync checks the targets that are in use. changed is called when a target's health has.
 func (g *group) sync(view *aws.TargetGroupView, resolve resolver, changed func()) {
-	g.view = view
+	if g.view != view {
+		g.view = view
+		g.stale.Store(true)
+	}
+	mark := func() {
+		g.stale.Store(true)
+		changed()
+	}
 	live := make(map[string]bool, len(view.Targets))
 	for _, row := range view.Targets {
 		live[row.Key] = true
@@ -46,12 +55,15 @@ func (g *group) sync(view *aws.TargetGroupView, resolve resolver, changed func()
 			t.stop() // it was registered anew
 		}
 		t.row = row
-		if address, ok := resolve(view, row, row.Port); ok {
-			t.address = address
-		} else if !row.Draining {
-			t.address = netip.AddrPort{}
+		address, ok := resolve(view, row, row.Port)
+		if !ok {
+			address = netip.AddrPort{}
 		}
-		g.watch(t, resolve, changed)
+		if (ok || !row.Draining) && address != t.address {
+			t.address = address
+			g.stale.Store(true)
+		}
+		g.watch(t, resolve, mark)
 	}
 	for key, t := range g.targets {
 		if !live[key] {
@@ -186,8 +198,12 @@ func reportOf(s check.State) (r aws.TargetReport, known bool) {
 	return aws.TargetReport{Outcome: aws.Failed}, true
 }
 
-// compile makes the group's pools anew, and reports whether one differs from before.
+// compile makes the group's pools anew where something has changed, tells the account, and reports whether a pool differs from before.
 func (g *group) compile() (changed bool) {
+	if !g.stale.Swap(false) {
+		return false
+	}
+	g.report()
 	next := map[string]*proxy.Pool{}
 	for name, protocol := range poolNames(g.view) {
 		pool := compilePool(g.view, protocol)

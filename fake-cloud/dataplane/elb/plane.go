@@ -176,14 +176,13 @@ func (p *Plane) syncGroups() {
 	}
 }
 
-// compileGroups makes the pools of all groups anew, and returns which groups' changed.
+// compileGroups makes the pools of groups anew whose targets have changed, and returns which groups' changed.
 func (p *Plane) compileGroups() map[string]bool {
 	changed := map[string]bool{}
 	for key, g := range p.groups {
 		if g.compile() {
 			changed[key] = true
 		}
-		g.report()
 	}
 	return changed
 }
