@@ -3,6 +3,7 @@ package aws
 import (
 	"context"
 	"log/slog"
+	"regexp"
 	"testing"
 	"time"
 
@@ -58,13 +59,13 @@ func do[In, Out any](a *account, action func(context.Context, *In) (*Out, error)
 // refused fails the test unless the action fails with the code.
 func refused[In, Out any](a *account, code string, action func(context.Context, *In) (*Out, error), in *In) {
 	a.t.Helper()
-	before := a.version
 	_, err := action(context.Background(), in)
 	if !isFault(err, code) {
 		a.t.Errorf("%T: want %s, got %v", in, code, err)
 	}
-	_ = before
 }
+
+func matches(pattern, s string) bool { return regexp.MustCompile(pattern).MatchString(s) }
 
 // subnetIDs returns the default subnets.
 func (a *account) subnetIDs() []string {
