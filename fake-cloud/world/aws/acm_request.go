@@ -14,10 +14,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/acm/types"
 )
 
-// Times of a request for a certificate.
+// Times of a certificate that ACM issues.
 const (
-	tokenLife      = time.Hour      // that an idempotency token counts
-	validationTime = 72 * time.Hour // that ACM waits for a domain to be validated
+	tokenLife      = time.Hour           // that an idempotency token counts
+	validationTime = 72 * time.Hour      // that ACM waits for a domain to be validated
+	renewalTime    = 45 * 24 * time.Hour // before its end that a certificate is renewed
+	renewalRetry   = 24 * time.Hour      // between two looks whether a certificate is in use
 )
 
 // What a name in a certificate is made of. Labels may not begin or end with a hyphen.
@@ -179,15 +181,37 @@ func (r *Region) validationOf(name string, method types.ValidationMethod, option
 	return v
 }
 
-// finishCertificate issues a certificate that was asked for, or gives up a validation that nobody has done. The lock is held.
+// finishCertificate issues a certificate that was asked for, gives up a validation that nobody has done, or renews. The lock is held.
 func (r *Region) finishCertificate(x *tx, was *Certificate) {
 	next := *was
 	next.Due = time.Time{}
-	if err := r.conclude(x, &next); err != nil {
+	step := r.conclude
+	if was.Detail.Status == types.CertificateStatusIssued {
+		step = r.renew
+	}
+	if err := step(x, &next); err != nil {
 		r.cloud.cfg.Log.Error("certificate cannot be issued", "certificate", was.Key, "error", err)
-		next.Detail.Status, next.Detail.FailureReason = types.CertificateStatusFailed, types.FailureReasonOther
+		next = *was
+		next.Due = time.Time{}
+		if was.Detail.Status == types.CertificateStatusPendingValidation {
+			next.Detail.Status, next.Detail.FailureReason = types.CertificateStatusFailed, types.FailureReasonOther
+		}
 	}
 	r.certificates.put(x, &next)
+}
+
+// renew issues a certificate again that is in use. One that is not is looked at again, until it has expired. c is in no table yet.
+func (r *Region) renew(x *tx, c *Certificate) error {
+	if len(r.usersOf(c.Key)) == 0 {
+		if again := x.now.Add(renewalRetry); again.Before(*c.Detail.NotAfter) {
+			c.Due = again
+		}
+		return nil
+	}
+	c.Detail.RenewalSummary = &types.RenewalSummary{
+		RenewalStatus: types.RenewalStatusSuccess, UpdatedAt: ptr(x.now), DomainValidationOptions: c.Detail.DomainValidationOptions,
+	}
+	return r.signAgain(x, c)
 }
 
 // conclude ends a request. c is in no table yet.
@@ -208,6 +232,12 @@ func (r *Region) conclude(x *tx, c *Certificate) error {
 		c.Detail.Status = types.CertificateStatusValidationTimedOut
 		return nil
 	}
+	c.Detail.Status, c.Detail.IssuedAt = types.CertificateStatusIssued, ptr(x.now)
+	return r.signAgain(x, c)
+}
+
+// signAgain puts a new certificate for its names and its key into c, and makes it due for renewal.
+func (r *Region) signAgain(x *tx, c *Certificate) error {
 	names := c.Detail.SubjectAlternativeNames
 	certificate, chain, err := r.issue(x, names, c.KeyPEM)
 	if err != nil {
@@ -220,6 +250,6 @@ func (r *Region) conclude(x *tx, c *Certificate) error {
 	c.CertificatePEM, c.ChainPEM = certificate, chain
 	material{leaf: leaf, algorithm: keyAlgorithm(leaf.PublicKey)}.describe(&c.Detail)
 	c.Detail.SubjectAlternativeNames, c.Detail.DomainName = names, &names[0]
-	c.Detail.Status, c.Detail.IssuedAt = types.CertificateStatusIssued, ptr(x.now)
+	c.Due = leaf.NotAfter.Add(-renewalTime)
 	return nil
 }

@@ -277,6 +277,33 @@ func TestRequestCertificate(t *testing.T) {
 	}
 }
 
+func TestRenewal(t *testing.T) {
+	a := accountFor(t, nil)
+	arn := do(a, a.RequestCertificate, &acm.RequestCertificateInput{
+		DomainName: ptr("example.com"), ValidationMethod: types.ValidationMethodDns, KeyAlgorithm: types.KeyAlgorithmEcPrime256v1,
+	}).CertificateArn
+	describe := func() *types.CertificateDetail {
+		return do(a, a.DescribeCertificate, &acm.DescribeCertificateInput{CertificateArn: arn}).Certificate
+	}
+	if got := describe().RenewalEligibility; got != types.RenewalEligibilityIneligible {
+		t.Errorf("want what nobody uses not renewed, got %s", got)
+	}
+	lb := a.alb("front")
+	do(a, a.CreateListener, &elb.CreateListenerInput{
+		LoadBalancerArn: &lb, Port: ptr(int32(443)), Protocol: elbtypes.ProtocolEnumHttps, DefaultActions: []elbtypes.Action{forward("")},
+		Certificates: []elbtypes.Certificate{{CertificateArn: arn}},
+	})
+	first := describe()
+	if first.RenewalEligibility != types.RenewalEligibilityEligible || first.RenewalSummary != nil {
+		t.Errorf("want it to be renewed some day, got %s and %+v", first.RenewalEligibility, first.RenewalSummary)
+	}
+	a.Cloud().Clock().Advance(160 * 24 * time.Hour)
+	eventually(t, func() bool { return describe().RenewalSummary != nil })
+	if second := describe(); !second.NotAfter.After(*first.NotAfter) || *second.Serial == *first.Serial || second.Status != types.CertificateStatusIssued {
+		t.Errorf("want another certificate under the same ARN, got one until %s", second.NotAfter)
+	}
+}
+
 func TestRequestThatNobodyValidates(t *testing.T) {
 	a := accountFor(t, nil)
 	in := &acm.RequestCertificateInput{DomainName: ptr("example.com"), KeyAlgorithm: types.KeyAlgorithmEcPrime256v1}
