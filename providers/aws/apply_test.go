@@ -67,7 +67,7 @@ func drawn() graph.Graph {
 				{Field: provider.FieldPath, Values: []string{"/a", "/a/*"}},
 				{Field: provider.FieldHeader, Header: "x-env", Values: []string{"test"}},
 			},
-			Action: provider.Action{Forward: &provider.Forward{TargetGroups: []provider.WeightedTargetGroup{{TargetGroup: "api-1", Weight: 9}, {TargetGroup: "web-1", Weight: 1}}}},
+			Action:     provider.Action{Forward: &provider.Forward{TargetGroups: []provider.WeightedTargetGroup{{TargetGroup: "api-1", Weight: 9}, {TargetGroup: "web-1", Weight: 1}}}},
 			URLRewrite: &provider.Rewrite{Regex: "^/a/?(.*)$", Replace: "/$1"},
 		}},
 	)
@@ -165,7 +165,9 @@ func TestUpdates(t *testing.T) {
 			l.Attributes = map[string]string{"idle_timeout.timeout_seconds": "90"}
 		}), []string{"ModifyLoadBalancerAttributes"}},
 		{"a load balancer's tags", edit(balancerID, func(l *provider.LoadBalancer) { tagged(&l.Marked) }), []string{"AddTags"}},
-		{"a target comes", edit(webID, func(g *provider.TargetGroup) { g.Targets = append(slices.Clone(g.Targets), provider.Target{ID: "127.96.0.9", Port: 80}) }),
+		{"a target comes", edit(webID, func(g *provider.TargetGroup) {
+			g.Targets = append(slices.Clone(g.Targets), provider.Target{ID: "127.96.0.9", Port: 80})
+		}),
 			[]string{"RegisterTargets"}},
 		{"targets go", edit(apiID, func(g *provider.TargetGroup) { g.Targets = g.Targets[:1] }), []string{"DeregisterTargets"}},
 		{"a health check", edit(apiID, func(g *provider.TargetGroup) { g.HealthCheck.Path, g.HealthCheck.Interval = "/healthz", 20 }), []string{"ModifyTargetGroup"}},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -17,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	tagging "github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi"
+	"github.com/aws/smithy-go/logging"
 	"github.com/aws/smithy-go/middleware"
 
 	"github.com/cloudgate-dev/cloudgate/pkg/cloud"
@@ -71,6 +73,7 @@ func New(ctx context.Context, c Config) (*Provider, error) {
 		config.WithRegion(c.Region),
 		config.WithHTTPClient(httpClient()),
 		config.WithAppID("cloudgate"),
+		config.WithLogger(logging.Nop{}), // what matters is in the error of the call
 		// The controller retries: it knows what else there is to do meanwhile, and a write whose answer was lost is looked for first.
 		config.WithRetryer(func() aws.Retryer { return aws.NopRetryer{} }),
 		config.WithAPIOptions([]func(*middleware.Stack) error{newMeter(c.Unmetered).install}),
@@ -86,6 +89,7 @@ func New(ctx context.Context, c Config) (*Provider, error) {
 		return nil, fmt.Errorf("read the AWS configuration: %w", err)
 	}
 	cfg.Credentials = tellingCredentials{cfg.Credentials}
+	cfg.HTTPClient = plainBodies{cfg.HTTPClient}
 	return &Provider{
 		elb:     elb.NewFromConfig(cfg),
 		ec2:     ec2.NewFromConfig(cfg),
@@ -121,6 +125,18 @@ func httpClient() *awshttp.BuildableClient {
 			t.IdleConnTimeout = 60 * time.Second
 			t.MaxResponseHeaderBytes = 64 << 10
 		})
+}
+
+// plainBodies lets a request's body be read and nothing else. The SDK closes it as soon as there is an answer; its WriteTo then fails, where
+// Read would tell of the end. An answer that is faster than the last look at the body would cost its connection before it is read.
+type plainBodies struct{ aws.HTTPClient }
+
+// Do implements aws.HTTPClient.
+func (c plainBodies) Do(r *http.Request) (*http.Response, error) {
+	if r.Body != nil && r.Body != http.NoBody {
+		r.Body = struct{ io.ReadCloser }{r.Body}
+	}
+	return c.HTTPClient.Do(r)
 }
 
 // Name implements cloud.Provider.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 	"time"
 
@@ -19,12 +20,12 @@ type meter struct {
 	buckets map[class]*bucket
 }
 
-// newMeter returns a meter of full buckets. Unmetered ones begin so fast that nobody notices, and adapt all the same.
+// newMeter returns a meter of full buckets. Unmetered ones never hold a call back.
 func newMeter(unmetered bool) *meter {
 	m := &meter{buckets: make(map[class]*bucket, len(budgets))}
 	for class, b := range budgets {
 		if unmetered {
-			b = budget{perSecond: 10_000, burst: 10_000}
+			b = budget{perSecond: rate.Inf}
 		}
 		m.buckets[class] = newBucket(b)
 	}
@@ -62,9 +63,9 @@ const (
 	leastRate = 0.1
 	// throttleWindow is how long after a throttled call others that were under way with it do not halve the rate again.
 	throttleWindow = time.Second
-	// raiseInterval and raiseFactor bring a halved rate back in about twenty seconds, however many calls there are.
-	raiseInterval = time.Second
-	raiseFactor   = 1.035
+	// doubleTime is how long a rate takes to double while calls succeed, however many there are.
+	doubleTime    = 10 * time.Second
+	raiseInterval = 500 * time.Millisecond
 )
 
 // bucket is the rate of one class. Safe for concurrent use.
@@ -96,12 +97,14 @@ func (b *bucket) learn(throttled, succeeded bool) {
 	now := time.Now() //nolint:forbidigo // the bucket's clock is the limiter's own
 	limit := b.limiter.Limit()
 	switch {
+	case b.full.perSecond == rate.Inf:
 	case throttled && now.Sub(b.halved) >= throttleWindow:
 		b.halved, b.raised = now, now
 		b.set(max(limit/2, leastRate))
 	case succeeded && limit < b.full.perSecond && now.Sub(b.raised) >= raiseInterval:
+		factor := math.Exp2(min(now.Sub(b.raised).Seconds()/doubleTime.Seconds(), 1))
 		b.raised = now
-		b.set(min(limit*raiseFactor, b.full.perSecond))
+		b.set(min(limit*rate.Limit(factor), b.full.perSecond))
 	}
 }
 

@@ -1,7 +1,8 @@
 package providertest
 
 import (
-	"crypto/ed25519"
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -13,10 +14,14 @@ import (
 	"github.com/cloudgate-dev/cloudgate/pkg/ir"
 )
 
-// certificate makes a self-signed certificate that depends on nothing but its arguments, so that graphs of the corpus are always equal.
+// certificate makes a self-signed certificate that depends on nothing but its arguments, so that graphs of the corpus are always equal. Its
+// key is of a kind that every cloud takes.
 func certificate(host, seed string) ir.Certificate {
 	sum := sha256.Sum256([]byte(seed))
-	key := ed25519.NewKeyFromSeed(sum[:])
+	key, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), sum[:])
+	if err != nil {
+		panic(err) // fixed input
+	}
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1),
 		Subject:      pkix.Name{CommonName: host},
