@@ -134,7 +134,7 @@ func (c *checkup) stream(ctx context.Context, up upstreamConn) (int, error) {
 	if err != nil {
 		return 0, plain(err)
 	}
-	defer cc.Close() //nolint:errcheck // Nothing else is sent on it.
+	defer func() { _ = cc.Close() }() // Nothing else is sent on it.
 	r, err := c.request(ctx)
 	if err != nil {
 		return 0, err

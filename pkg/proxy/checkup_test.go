@@ -26,28 +26,31 @@ func checkable(t testing.TB, h http.HandlerFunc) netip.AddrPort {
 	return mustAddrPort(s.Listener.Addr().String())
 }
 
-func TestCheckups(t *testing.T) {
-	web := checkable(t, func(w http.ResponseWriter, r *http.Request) {
-		switch {
-		case r.Header.Get("Content-Type") == "application/grpc":
-			body, _ := io.ReadAll(r.Body)
-			w.Header().Set("Content-Type", "application/grpc")
-			w.Header().Set("Trailer", "Grpc-Status")
-			_, _ = w.Write(make([]byte, len(body)))
-			w.Header().Set("Grpc-Status", strings.TrimPrefix(r.URL.Path, "/test.Service/"))
-		case r.URL.Path == "/host" && (r.Host != "a.example" || r.UserAgent() != "Checker/1"):
-			w.WriteHeader(400)
-		case r.URL.Path == "/http2" && r.ProtoMajor != 2, r.URL.Path == "/http1" && r.ProtoMajor != 1:
-			w.WriteHeader(505)
-		case r.URL.Path == "/teapot":
-			w.WriteHeader(418)
-		case r.URL.Path == "/slow":
-			select {
-			case <-r.Context().Done():
-			case <-time.After(10 * time.Second):
-			}
+// answerChecks is an endpoint that answers each path in its own way.
+func answerChecks(w http.ResponseWriter, r *http.Request) {
+	switch {
+	case r.Header.Get("Content-Type") == "application/grpc":
+		body, _ := io.ReadAll(r.Body)
+		w.Header().Set("Content-Type", "application/grpc")
+		w.Header().Set("Trailer", "Grpc-Status")
+		_, _ = w.Write(make([]byte, len(body)))
+		w.Header().Set("Grpc-Status", strings.TrimPrefix(r.URL.Path, "/test.Service/"))
+	case r.URL.Path == "/host" && (r.Host != "a.example" || r.UserAgent() != "Checker/1"):
+		w.WriteHeader(400)
+	case r.URL.Path == "/http2" && r.ProtoMajor != 2, r.URL.Path == "/http1" && r.ProtoMajor != 1:
+		w.WriteHeader(505)
+	case r.URL.Path == "/teapot":
+		w.WriteHeader(418)
+	case r.URL.Path == "/slow":
+		select {
+		case <-r.Context().Done():
+		case <-time.After(10 * time.Second):
 		}
-	})
+	}
+}
+
+func TestCheckups(t *testing.T) {
+	web := checkable(t, answerChecks)
 	secure := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	defer secure.Close()
 	announced := mustAddrPort(scripted(t, func(c net.Conn) {

@@ -178,7 +178,10 @@ func (x *exchange) pick(p *pool) *member {
 	if called != nil && called.serving(p) && !called.full() && !x.tried.has(called.endpoint) {
 		return called
 	}
-	return p.pickFor(&x.client.flow, &x.tried)
+	if p.cfg.Algorithm.hashes() {
+		return p.pickFor(&x.client.flow, &x.tried)
+	}
+	return p.pick(&x.tried)
 }
 
 // serving reports whether a session may go on at m, of p.
