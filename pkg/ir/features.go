@@ -37,6 +37,8 @@ const (
 	FeatureRedirectScheme         Feature = "RedirectScheme"
 	FeatureRedirectPort           Feature = "RedirectPort"
 	FeatureRedirectPath           Feature = "RedirectPath"
+	FeatureRedirectPrefix         Feature = "RedirectPrefix"   // of the path, the prefix that matched
+	FeatureRedirectStatuses       Feature = "RedirectStatuses" // others than 301 and 302
 	FeatureHostRewrite            Feature = "HostRewrite"
 	FeaturePathRewrite            Feature = "PathRewrite"
 	FeatureRequestTimeout         Feature = "RequestTimeout"
@@ -59,6 +61,7 @@ const (
 	FeatureLeastRequest           Feature = "LeastRequest"
 	FeatureHealthCheck            Feature = "HealthCheck"
 	FeatureTargetLimits           Feature = "TargetLimits"
+	FeatureDrainTimeout           Feature = "DrainTimeout"
 )
 
 // Support is how one cloud expresses one feature.

@@ -116,6 +116,8 @@ type Rule struct {
 	CORS   *CORS // nil leaves requests of other origins to the backends
 	Action Action
 	Source Source
+	// Since is when the rule's route was made, in seconds since 1970, or 0. Where a cloud has no room for all rules, the older ones stay.
+	Since int64
 }
 
 // Match is what a request has to be. The zero Match matches everything. For TLS only Hostname is set, and means the SNI; for

@@ -193,7 +193,7 @@ func poolProtocol(how speech, port *corev1.ServicePort, secured bool, f *finding
 	case how == speakGRPC && known.feature == ir.FeatureBackendWebSocket:
 		f.fault(Problem{Code: CodeAppProtocol, Value: written, Detail: "grpc, kubernetes.io/h2c, http, https"})
 	case how == speakGRPC:
-		known.protocol, known.feature = ir.PoolHTTP2, ir.FeatureBackendHTTP2
+		known.protocol, known.feature = ir.PoolHTTP2, ir.FeatureGRPC
 	}
 	if known.feature != "" {
 		f.use(known.feature, "")

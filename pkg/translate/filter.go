@@ -197,9 +197,15 @@ func (r *filterReader) redirect(filter *gwv1.HTTPRequestRedirectFilter, where st
 	if filter.Path != nil {
 		r.use(ir.FeatureRedirectPath, where+".path")
 		out.Path = r.path(filter.Path, where+".path")
+		if filter.Path.Type == gwv1.PrefixMatchHTTPPathModifier {
+			r.use(ir.FeatureRedirectPrefix, where+".path")
+		}
 	}
 	if filter.StatusCode != nil {
 		out.Status = *filter.StatusCode
+		if out.Status != 301 && out.Status != 302 {
+			r.use(ir.FeatureRedirectStatuses, where+".statusCode")
+		}
 		r.oneOf(fmt.Sprint(out.Status), where+".statusCode", "301", "302", "303", "307", "308")
 	}
 }

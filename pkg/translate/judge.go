@@ -153,7 +153,7 @@ func (t *translation) serve(a *attachment) *route {
 					m.ir.Hostname = ""
 				}
 				m.rank.hostname, m.rank.host = h.wrote, h.index
-				l.rules = append(l.rules, ir.Rule{Rank: m.rank.String(r.meta, r.kind), Match: m.ir, CORS: rl.cors, Action: action, Source: source})
+				l.rules = append(l.rules, ir.Rule{Rank: m.rank.String(r.meta, r.kind), Match: m.ir, CORS: rl.cors, Action: action, Source: source, Since: age(r.meta)})
 			}
 		}
 	}

@@ -47,7 +47,7 @@ func (t *translation) readBackendPolicy(p *policy, spec *v1alpha1.BackendPolicyS
 		f.fault(Problem{Code: CodeValueInvalid, Where: "algorithm", Value: string(spec.Algorithm), Detail: "RoundRobin or LeastRequest"})
 	}
 	if spec.DrainTimeout != nil {
-		f.use(ir.FeatureTargetLimits, "drainTimeout")
+		f.use(ir.FeatureDrainTimeout, "drainTimeout")
 		out.limits.Drain = readSpan(spec.DrainTimeout, drainTimeout, "drainTimeout", f)
 	}
 	if spec.Limits != nil {

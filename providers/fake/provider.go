@@ -48,6 +48,7 @@ func Features() ir.Features {
 		ir.FeaturePathRegex, ir.FeatureHeaderRegex, ir.FeatureQueryMatch, ir.FeatureQueryRegex, ir.FeatureMethodMatch,
 		ir.FeatureRequestHeaders, ir.FeatureResponseHeaders, ir.FeatureBackendRequestHeaders, ir.FeatureBackendResponseHeaders,
 		ir.FeatureRedirect, ir.FeatureRedirectScheme, ir.FeatureRedirectPort, ir.FeatureRedirectPath,
+		ir.FeatureRedirectPrefix, ir.FeatureRedirectStatuses, ir.FeatureDrainTimeout,
 		ir.FeatureHostRewrite, ir.FeaturePathRewrite, ir.FeatureRequestTimeout, ir.FeatureBackendTimeout,
 		ir.FeatureBackendHTTP2, ir.FeatureBackendWebSocket, ir.FeatureBackendTLS, ir.FeatureBackendTLSSANs,
 		ir.FeatureBackendClientCert, ir.FeatureClientValidation, ir.FeatureClientInsecureFallback,

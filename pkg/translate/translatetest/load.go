@@ -132,7 +132,7 @@ func AllFeatures() ir.Features {
 		ir.FeatureBackendTimeout, ir.FeatureBackendHTTP2, ir.FeatureBackendWebSocket, ir.FeatureBackendTLS, ir.FeatureBackendTLSSANs,
 		ir.FeatureBackendClientCert, ir.FeatureClientValidation, ir.FeatureClientInsecureFallback, ir.FeatureMisdirectedRequests, ir.FeatureCORS, ir.FeatureMirror,
 		ir.FeatureMirrorFraction, ir.FeatureRetry, ir.FeatureRetryBudget, ir.FeatureSessionCookie, ir.FeatureSessionHeader,
-		ir.FeatureLeastRequest, ir.FeatureHealthCheck, ir.FeatureTargetLimits,
+		ir.FeatureLeastRequest, ir.FeatureHealthCheck, ir.FeatureTargetLimits, ir.FeatureDrainTimeout, ir.FeatureRedirectPrefix, ir.FeatureRedirectStatuses,
 	} {
 		out[f] = ir.Support{Grade: ir.Exact}
 	}
