@@ -21,7 +21,7 @@ import (
 )
 
 // maxBody is how long the body of a request may be.
-const maxBody = 1 << 20
+const maxBody = 4 << 20 // ACM takes chains of 2 MiB, which JSON has as base64
 
 // DefaultRegion is that of a request that does not say which.
 const DefaultRegion = "us-east-1"
@@ -135,6 +135,9 @@ func (a *API) identify(c *call) *codec.Fault {
 		return err
 	}
 	if err := c.route(); err != nil {
+		if c.signed != nil && serviceOfScope(c.signed.Service) == nil {
+			a.cfg.Log.Warn("a service that is not served", "service", shorten(c.signed.Service), "action", shorten(c.parsed.Action))
+		}
 		return err
 	}
 	words := c.service.words
