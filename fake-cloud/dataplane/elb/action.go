@@ -27,6 +27,7 @@ func compileActions(actions []types.Action, transforms []types.RuleTransform, ed
 		return compileFixed(last.FixedResponseConfig, edits)
 	case types.ActionTypeEnumForward:
 		return compileForward(last, transforms, edits)
+	default: // lastAction returns no others
 	}
 	return &proxy.Respond{Status: 500, ContentType: pageType, Body: page(500), ResponseHeaders: own(edits)}
 }

@@ -21,7 +21,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/acm"
 	api "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
-	"golang.org/x/net/http2"
 )
 
 // identity is a certificate with its key, which signs itself or others.
@@ -99,6 +98,15 @@ func insecure(name string) *tls.Config {
 	return &tls.Config{ServerName: name, InsecureSkipVerify: true, NextProtos: []string{"h2", "http/1.1"}}
 }
 
+// overHTTP2 returns a client that speaks HTTP/2 alone.
+func overHTTP2(name string) *http.Client {
+	var p http.Protocols
+	p.SetHTTP2(true)
+	c := insecure(name)
+	c.NextProtos = nil
+	return &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{TLSClientConfig: c, Protocols: &p}}
+}
+
 func TestCertificatesBySNI(t *testing.T) {
 	t.Parallel()
 	s := newStand(t)
@@ -130,7 +138,7 @@ func TestCertificatesBySNI(t *testing.T) {
 	}
 	do(s, s.ModifyListener, &api.ModifyListenerInput{ListenerArn: &ls, SslPolicy: sdk.String("ELBSecurityPolicy-TLS13-1-1-2021-06")})
 	eventually(t, "TLS 1.1 under another policy", func() bool { _, err := handshake(at, old); return err == nil })
-	c := &http.Client{Timeout: 20 * time.Second, Transport: &http2.Transport{TLSClientConfig: insecure("first.test")}}
+	c := overHTTP2("first.test")
 	if got, err := ask(c, "GET", "https://"+at+"/"); err != nil || got.status != 200 || got.body != "secret" {
 		t.Errorf("over HTTP/2: %+v, %v", got, err)
 	}
@@ -205,7 +213,7 @@ func TestGRPC(t *testing.T) {
 	web := s.group(func(in *api.CreateTargetGroupInput) { in.ProtocolVersion = sdk.String("GRPC") }, service)
 	s.listener(lb, 8443, forward(web), secure(types.ProtocolEnumHttps, s.imported(identify(t, nil, "grpc.test")), nil))
 	at := s.at(lb, 8443)
-	c := &http.Client{Timeout: 20 * time.Second, Transport: &http2.Transport{TLSClientConfig: insecure("grpc.test")}}
+	c := overHTTP2("grpc.test")
 	message := "\x00\x00\x00\x00\x03abc"
 	eventually(t, "a call", func() bool {
 		req, err := http.NewRequestWithContext(context.Background(), "POST", "https://"+at+"/pkg.Service/Method", strings.NewReader(message))

@@ -56,7 +56,7 @@ func TestProbe(t *testing.T) {
 		case r.URL.Path == "/slow":
 			<-r.Context().Done()
 		case r.URL.Path == "/moved":
-			http.Redirect(w, r, "/", 302)
+			http.Redirect(w, r, "/", http.StatusFound)
 		case r.URL.Path == "/version":
 			w.WriteHeader(200 + r.ProtoMajor)
 		case r.URL.Path == "/grpc":
