@@ -27,10 +27,10 @@ build: ## Build cloudgate and fakecloud into bin/
 	CGO_ENABLED=0 $(GO) build -buildvcs=false -trimpath -o $(BIN)/ ./cmd/...
 
 .PHONY: demo
-demo: ## See it work: Gateways in, load balancers that answer out, on this machine alone
+demo: ## See it work: Gateways in, load balancers that answer out, on this machine alone (CLASS=aws: as AWS would)
 	@echo "Building. The first time this downloads the dependencies and takes a few minutes; after that it takes seconds."
 	@CGO_ENABLED=0 $(GO) build -buildvcs=false -o $(BIN)/ ./cmd/cloudgate ./test/demo
-	@$(BIN)/demo -cloudgate $(BIN)/cloudgate -examples examples
+	@$(BIN)/demo -cloudgate $(BIN)/cloudgate -examples examples -class '$(or $(CLASS),fake)'
 
 .PHONY: demo-cluster
 demo-cluster: $(BIN)/demo-cluster ## The same on a real Kubernetes: brings one up (root, no Docker; or kind), installs both charts, sends requests

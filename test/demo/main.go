@@ -20,23 +20,28 @@ import (
 func main() {
 	cloudgate := flag.String("cloudgate", "bin/cloudgate", "the cloudgate program")
 	examples := flag.String("examples", "examples", "the folder with the examples")
+	class := flag.String("class", "fake", "the GatewayClass: fake, or aws")
 	flag.Parse()
 	// SIGPIPE too: whoever reads only the beginning (`make demo | head`) must not leave a cloudgate dev behind.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
 	defer stop()
-	if err := run(ctx, *cloudgate, filepath.Join(*examples, "quickstart")); err != nil {
+	if err := run(ctx, *cloudgate, filepath.Join(*examples, "quickstart"), *class); err != nil {
 		fmt.Fprintf(os.Stderr, "\ndemo: %v\n", err)
 		stop()
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, cloudgate, quickstart string) (err error) {
+func run(ctx context.Context, cloudgate, quickstart, class string) (err error) {
+	cloud, known := clouds[class]
+	if !known {
+		return fmt.Errorf("there is no class %q: choose fake or aws", class)
+	}
 	start := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
 
-	stage, err := newStage(quickstart)
+	stage, err := newStage(quickstart, cloud)
 	if err != nil {
 		return err
 	}
@@ -46,6 +51,9 @@ func run(ctx context.Context, cloudgate, quickstart string) (err error) {
 		fmt.Printf("  %-12s %s\n", backend.name, backend.http.Addr())
 	}
 
+	if cloud.note != "" {
+		fmt.Printf("\n%s\n", cloud.note)
+	}
 	fmt.Printf("\n$ cloudgate dev -f %s\n", quickstart)
 	dev, err := startDev(ctx, cloudgate, stage.dir)
 	if err != nil {
@@ -56,7 +64,7 @@ func run(ctx context.Context, cloudgate, quickstart string) (err error) {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("  Gateway web is Programmed: the fake cloud made a load balancer at %s\n", web.Addresses[0])
+	fmt.Printf("  Gateway web is Programmed: the %s made a load balancer at %s\n", cloud.name, web.Addresses[0])
 	for _, l := range web.Listeners {
 		note := ""
 		if !l.onItsPort() {
@@ -67,6 +75,15 @@ func run(ctx context.Context, cloudgate, quickstart string) (err error) {
 
 	visitor := visit.New(web.entrances(), &tls.Config{RootCAs: stage.certificate.Pool(), MinVersion: tls.VersionTLS12})
 	defer visitor.Close()
+	if cloud.checksFirst {
+		fmt.Println("  Its first health checks take a moment, as they do in AWS.")
+		for _, first := range visit.FirstAnswers() {
+			if err := visitor.Await(ctx, first); err != nil {
+				return err
+			}
+		}
+	}
+	visitor.NoHeaders = !cloud.headers
 	if err := visitor.Quickstart(ctx, stage.turnWeights); err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ import (
 // stage is a copy of the quickstart with backends that run and a certificate made for this run.
 type stage struct {
 	dir         string
+	cloud       cloud
 	backends    []backend
 	certificate echo.Certificate
 }
@@ -32,12 +33,12 @@ const (
 	backendPods = "backends.yaml"
 )
 
-func newStage(quickstart string) (*stage, error) {
+func newStage(quickstart string, cloud cloud) (*stage, error) {
 	dir, err := os.MkdirTemp("", "cloudgate-demo-")
 	if err != nil {
 		return nil, err
 	}
-	s := &stage{dir: dir}
+	s := &stage{dir: dir, cloud: cloud}
 	if err := s.fill(quickstart); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
@@ -60,7 +61,7 @@ func (s *stage) fill(quickstart string) error {
 		if err != nil {
 			return err
 		}
-		if err := s.write(filepath.Base(file), string(content)); err != nil {
+		if err := s.write(filepath.Base(file), s.cloud.adapt(string(content))); err != nil {
 			return err
 		}
 	}

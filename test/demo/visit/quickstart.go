@@ -16,6 +16,14 @@ const (
 	canaryRequests = 2000
 )
 
+// FirstAnswers are those of the backends of examples/quickstart, each of which has to be there before the story is told.
+func FirstAnswers() []Want {
+	return []Want{
+		{"http://shop.example.com/", http.StatusOK, "shop-v1"},
+		{"http://beta.example.com/", http.StatusOK, "shop-v2"},
+	}
+}
+
 // Quickstart tells the story of examples/quickstart. turn turns the canary's weights around, from three to one to one to three.
 func (v *Visitor) Quickstart(ctx context.Context, turn func(context.Context) error) error {
 	if err := v.routing(ctx); err != nil {
@@ -42,6 +50,9 @@ func (v *Visitor) routing(ctx context.Context) error {
 	)
 	if err != nil {
 		return err
+	}
+	if v.NoHeaders {
+		return nil
 	}
 	return reply.sawHeader("X-Served-By", "cloudgate")
 }
