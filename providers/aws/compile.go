@@ -25,6 +25,7 @@ func Compile(want *ir.LoadBalancer) (cloud.Compiled, error) {
 	}
 	c := newCompiler(want, s)
 	c.listeners()
+	c.rules()
 	c.certificateNodes()
 	c.network()
 	if err := c.out.Graph.Check(); err != nil {
@@ -43,6 +44,7 @@ type compiler struct {
 
 	application, transport balancer // the two load balancers there can be
 	groups                 map[string]*targetGroupUse
+	candidates             []candidate     // rules of the Application Load Balancer
 	used                   map[string]bool // certificates of a listener
 	out                    cloud.Compiled
 	told                   map[told]bool
@@ -50,12 +52,10 @@ type compiler struct {
 
 // balancer is one of the load balancers that a Gateway becomes.
 type balancer struct {
-	kind    string // TypeApplication or TypeNetwork
-	id      graph.ID
-	ports   []Ingress // protocol and port of its listeners; the addresses come later
-	rules   int
-	targets int
-	groups  map[graph.ID]bool
+	kind   string // TypeApplication or TypeNetwork
+	id     graph.ID
+	ports  []Ingress // protocol and port of its listeners; the addresses come later
+	groups map[graph.ID]bool
 }
 
 type told struct {

@@ -109,9 +109,6 @@ func (l lowering) versionOf(v *verdict, r *ir.Rule, share *poolShare) {
 	if share.version != versionHTTP1 && !l.secure {
 		v.refuse(cloud.Unsupported, "Application Load Balancers speak HTTP/2 and gRPC to backends only where the listener is HTTPS")
 	}
-	if share.version == versionHTTP2 {
-		v.differ("requests of clients that do not speak HTTP/2 are answered with status 464")
-	}
 	if share.session == (session{}) {
 		share.session = v.session(pool.Session)
 	}

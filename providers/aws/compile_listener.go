@@ -3,7 +3,6 @@ package aws
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/cloudgate-dev/cloudgate/pkg/cloud"
 	"github.com/cloudgate-dev/cloudgate/pkg/graph"
@@ -167,64 +166,6 @@ func (c *compiler) choicesOf(s ir.Server) []CertificateChoice {
 		choices = append(choices, CertificateChoice{ARN: arn})
 	}
 	return choices
-}
-
-// httpRules adds the rules of a listener: those of the most specific server first. What a server leaves over must not fall to a less
-// specific one that could have it (listener isolation): a rule of its own answers it.
-func (c *compiler) httpRules(listener graph.ID, secure bool, servers []ir.Server) {
-	for i, s := range servers {
-		key := serverKey(s.Hostname)
-		lower := lowering{compiler: c, secure: secure, server: &servers[i]}
-		for _, r := range merge(lower.atoms()) {
-			c.rule(listener, key, r)
-		}
-		if slices.ContainsFunc(servers[i+1:], func(o ir.Server) bool { return !hostsDisjoint(s.Hostname, o.Hostname) && len(o.Rules) > 0 }) {
-			c.rule(listener, key, merged{atom: atom{source: s.Source, rank: "~", action: notFound()}, hosts: []string{s.Hostname}})
-		}
-	}
-}
-
-// serverKey orders the rules of a listener by their server, the most specific hostname first, and depends on nothing but the hostname.
-func serverKey(hostname string) string {
-	switch {
-	case hostname == "":
-		return "2/"
-	case strings.HasPrefix(hostname, "*."):
-		return fmt.Sprintf("1%03d%s/", 999-len(hostname), hostname)
-	default:
-		return "0" + hostname + "/"
-	}
-}
-
-// rule adds one rule, or refuses it where there is no room for it.
-func (c *compiler) rule(listener graph.ID, key string, r merged) {
-	b := &c.application
-	if b.rules++; b.rules > mostRules {
-		c.refuse(r.source, cloud.Quota, fmt.Sprintf("an Application Load Balancer has at most %d rules, and those before this one in precedence have them", mostRules))
-		return
-	}
-	refs, ok := c.targetGroups(b, r.source, r.action.Forward, r.pools)
-	if !ok {
-		b.rules--
-		return
-	}
-	conditions := r.conditions()
-	id := graph.ID{Kind: KindRule, Name: nodeName(listener.Name, r.source.Kind, r.source.Namespace, r.source.Name, conditionsDigest(conditions))}
-	// Rules of a route that match the same are counted in their order. Only the first of them ever decides.
-	for n := 1; ; n++ {
-		if _, taken := c.out.Graph[id]; !taken {
-			break
-		}
-		id.Name = nodeName(listener.Name, r.source.Kind, r.source.Namespace, r.source.Name, fmt.Sprintf("%s+%d", conditionsDigest(conditions), n))
-	}
-	c.add(graph.Node{ID: id, Within: listener, Refs: refs, Spec: &Rule{
-		Marked:      c.marks.mark(id.Name, r.source),
-		Rank:        key + r.rank,
-		Conditions:  conditions,
-		Action:      r.action,
-		HostRewrite: r.hostRewrite,
-		URLRewrite:  r.urlRewrite,
-	}})
 }
 
 func appendOnce(ids []graph.ID, id graph.ID) []graph.ID {

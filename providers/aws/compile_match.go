@@ -21,6 +21,7 @@ type lowering struct {
 type atom struct {
 	source      ir.Source
 	rank        string
+	since       int64    // when its route was made
 	match       ir.Match // with the hostname that the request has to have, the server's too
 	path        pathValues
 	rest        []Condition // method, headers, query
@@ -61,7 +62,7 @@ func (l lowering) atoms() []atom {
 
 func (l lowering) atom(r *ir.Rule) (atom, bool) {
 	var v verdict
-	a := atom{source: r.Source, rank: r.Rank, match: r.Match}
+	a := atom{source: r.Source, rank: r.Rank, since: r.Since, match: r.Match}
 	if a.match.Hostname == "" {
 		a.match.Hostname = l.server.Hostname
 	}
@@ -204,7 +205,7 @@ func (v *verdict) header(h ir.FieldMatch) Condition {
 	return c
 }
 
-// query lowers a condition on a query parameter: case makes no difference, in the name neither.
+// query lowers a condition on a query parameter. Features grade that case makes no difference, in the name neither.
 func (v *verdict) query(q ir.FieldMatch) Condition {
 	c := Condition{Field: FieldQuery, Query: []QueryPair{{Key: escaped(q.Name), Value: escaped(q.Value)}}}
 	pair := c.Query[0]
@@ -217,9 +218,6 @@ func (v *verdict) query(q ir.FieldMatch) Condition {
 		v.refuse(cloud.Unsupported, "the query parameter %s is compared with more than the %d visible ASCII characters that a rule can compare", q.Name, longestMatchValue)
 	case strings.Contains(q.Name+q.Value, `\`):
 		v.refuse(cloud.Unsupported, `a rule cannot compare a query parameter with \`)
-	}
-	if hasLetters(q.Name) || hasLetters(q.Value) {
-		v.differ(fmt.Sprintf("the case of letters in the query parameter %s makes no difference", q.Name))
 	}
 	return c
 }

@@ -23,73 +23,88 @@ type targetGroupUse struct {
 
 // targetGroups makes the target groups of a forward and names them in it. Where there is no room for them it refuses source, and adds none.
 func (c *compiler) targetGroups(b *balancer, source ir.Source, f *Forward, shares []poolShare) ([]graph.ID, bool) {
-	if f == nil {
-		return nil, true
-	}
-	var ids []graph.ID
-	var weights []uint64
-	nodes := make(map[graph.ID]graph.Node)
-	for _, s := range shares {
-		node := c.targetGroup(c.pools[s.pool], c.useOf(b, s))
-		if i := slices.Index(ids, node.ID); i >= 0 {
-			weights[i] += s.weight
-			continue
-		}
-		c.noteTargets(c.pools[s.pool])
-		ids, weights = append(ids, node.ID), append(weights, s.weight)
-		nodes[node.ID] = node
-	}
-	ids, weights = fewest(ids, weights)
-	if len(ids) > mostActionGroups {
-		c.refuse(source, cloud.Quota, fmt.Sprintf("it has %d backends, and a rule in AWS has at most %d", len(ids), mostActionGroups))
+	groups, refused := c.reserve(b, shares)
+	if refused != "" {
+		c.refuse(source, cloud.Quota, refused)
 		return nil, false
 	}
+	return c.forwardTo(f, groups), true
+}
+
+// groupShare is a target group and its weight in an action.
+type groupShare struct {
+	id     graph.ID
+	pool   *ir.Pool
+	use    targetGroupUse
+	weight uint64
+}
+
+// reserve names the target groups of an action and takes their room in the load balancer. Where there is none it says so.
+func (c *compiler) reserve(b *balancer, shares []poolShare) (groups []groupShare, refused string) {
+	for _, s := range shares {
+		use := c.useOf(b, s)
+		pool := c.pools[s.pool]
+		id := c.targetGroupID(pool, use)
+		if i := slices.IndexFunc(groups, func(g groupShare) bool { return g.id == id }); i >= 0 {
+			groups[i].weight += s.weight
+			continue
+		}
+		groups = append(groups, groupShare{id: id, pool: pool, use: use, weight: s.weight})
+	}
+	groups = fewest(groups)
+	if len(groups) > mostActionGroups {
+		return nil, fmt.Sprintf("it has %d backends, and a rule in AWS has at most %d", len(groups), mostActionGroups)
+	}
 	more := 0
-	for _, id := range ids {
-		if !b.groups[id] {
+	for _, g := range groups {
+		if !b.groups[g.id] {
 			more++
 		}
 	}
 	if len(b.groups)+more > mostGroups {
-		c.refuse(source, cloud.Quota, fmt.Sprintf("a load balancer in AWS has at most %d target groups, one for each backend, and with those of this rule there would be %d",
-			mostGroups, len(b.groups)+more))
-		return nil, false
+		return nil, fmt.Sprintf("a load balancer in AWS has at most %d target groups, one for each backend, and with those of this rule there would be %d",
+			mostGroups, len(b.groups)+more)
 	}
-	scaled := scale(weights)
-	for i, id := range ids {
-		if !b.groups[id] {
-			b.groups[id] = true
-			c.add(nodes[id])
+	for _, g := range groups {
+		b.groups[g.id] = true
+	}
+	return groups, ""
+}
+
+// forwardTo adds target groups and names them in a forward.
+func (c *compiler) forwardTo(f *Forward, groups []groupShare) []graph.ID {
+	most := uint64(0)
+	for _, g := range groups {
+		most = max(most, g.weight)
+	}
+	var ids []graph.ID
+	for _, g := range groups {
+		if _, has := c.out.Graph[g.id]; !has {
+			c.add(c.targetGroup(g))
+			c.noteTargets(g.pool)
 		}
-		f.TargetGroups = append(f.TargetGroups, WeightedTargetGroup{TargetGroup: id.Name, Weight: scaled[i]})
+		ids = append(ids, g.id)
+		f.TargetGroups = append(f.TargetGroups, WeightedTargetGroup{TargetGroup: g.id.Name, Weight: scaled(g.weight, most)})
 	}
-	return ids, true
+	return ids
 }
 
 // fewest leaves out backends without weight where there are more than an action has room for.
-func fewest(ids []graph.ID, weights []uint64) ([]graph.ID, []uint64) {
-	for i := len(ids) - 1; i >= 0 && len(ids) > mostActionGroups; i-- {
-		if weights[i] == 0 {
-			ids, weights = slices.Delete(ids, i, i+1), slices.Delete(weights, i, i+1)
+func fewest(groups []groupShare) []groupShare {
+	for i := len(groups) - 1; i >= 0 && len(groups) > mostActionGroups; i-- {
+		if groups[i].weight == 0 {
+			groups = slices.Delete(groups, i, i+1)
 		}
 	}
-	return ids, weights
+	return groups
 }
 
-// scale brings weights into AWS's range. The Gateway API leaves room for what is rounded; a weight that is not zero stays so.
-func scale(weights []uint64) []int32 {
-	most := uint64(0)
-	for _, w := range weights {
-		most = max(most, w)
+// scaled brings a weight into AWS's range. The Gateway API leaves room for what is rounded; a weight that is not zero stays so.
+func scaled(weight, most uint64) int32 {
+	if most > mostWeight && weight > 0 {
+		weight = max(1, (weight*mostWeight+most/2)/most)
 	}
-	out := make([]int32, 0, len(weights))
-	for _, w := range weights {
-		if most > mostWeight && w > 0 {
-			w = max(1, (w*mostWeight+most/2)/most)
-		}
-		out = append(out, int32(w))
-	}
-	return out
+	return int32(weight)
 }
 
 func (c *compiler) useOf(b *balancer, s poolShare) targetGroupUse {
@@ -145,11 +160,10 @@ func instanceID(providerID string) string {
 	return id
 }
 
-func (c *compiler) targetGroup(pool *ir.Pool, use targetGroupUse) graph.Node {
-	kind := targetKind(pool)
-	id := c.targetGroupID(pool, use)
-	return graph.Node{ID: id, Spec: &TargetGroup{
-		Marked:          c.marks.mark(id.Name, pool.Source),
+func (c *compiler) targetGroup(g groupShare) graph.Node {
+	pool, use, kind := g.pool, g.use, targetKind(g.pool)
+	return graph.Node{ID: g.id, Spec: &TargetGroup{
+		Marked:          c.marks.mark(g.id.Name, pool.Source),
 		Protocol:        use.protocol,
 		ProtocolVersion: use.version,
 		TargetType:      kind.targetType,

@@ -8,14 +8,16 @@ func Features() ir.Features {
 	f := make(ir.Features)
 	for _, name := range []ir.Feature{
 		ir.FeatureHTTP, ir.FeatureHTTPS, ir.FeatureTLSPassthrough, ir.FeatureTLSTerminate, ir.FeatureTCP, ir.FeatureUDP, ir.FeatureGRPC,
-		ir.FeatureSeveralCertificates, ir.FeaturePathRegex, ir.FeatureHeaderRegex, ir.FeatureQueryMatch, ir.FeatureMethodMatch,
+		ir.FeatureSeveralCertificates, ir.FeaturePathRegex, ir.FeatureHeaderRegex, ir.FeatureMethodMatch,
 		ir.FeatureRedirect, ir.FeatureRedirectScheme, ir.FeatureRedirectPort, ir.FeatureRedirectPath,
 		ir.FeatureHostRewrite, ir.FeaturePathRewrite, ir.FeatureBackendWebSocket, ir.FeatureClientValidation, ir.FeatureClientInsecureFallback,
-		ir.FeatureBackendHTTP2, ir.FeatureLeastRequest, ir.FeatureHealthCheck,
+		ir.FeatureDrainTimeout, ir.FeatureLeastRequest, ir.FeatureHealthCheck,
 	} {
 		f[name] = ir.Support{Grade: ir.Exact}
 	}
 	for name, difference := range map[ir.Feature]string{
+		ir.FeatureQueryMatch:    "the case of letters in names and values of query parameters makes no difference",
+		ir.FeatureBackendHTTP2:  "that takes an HTTPS listener, and requests of clients that do not speak HTTP/2 are answered with status 464",
 		ir.FeatureBackendTLS:    "the certificates of backends are not verified",
 		ir.FeatureSessionCookie: "the cookie is AWS's own, AWSALB, for all paths, and a session ends so long after its last request, or 7 days after it",
 	} {
