@@ -159,7 +159,7 @@ func TestAnObjectOfTwoFilesIsReported(t *testing.T) {
 
 func TestAClassOfTheUserIsEnough(t *testing.T) {
 	f := newFolderTest(t)
-	f.write("class.yaml", "apiVersion: gateway.networking.k8s.io/v1\nkind: GatewayClass\nmetadata: {name: mine}\nspec: {controllerName: example.com/c}\n")
+	f.write("class.yaml", "apiVersion: gateway.networking.k8s.io/v1\nkind: GatewayClass\nmetadata: {name: mine}\nspec: {controllerName: cloudgate.dev/fake}\n")
 	f.sync()
 	if want, got := []string{"GatewayClass mine"}, f.target.names(); !slices.Equal(got, want) {
 		t.Errorf("has %q, want %q", got, want)
