@@ -114,3 +114,10 @@ func (a *API) wait(c *call, f *fault.Rule) bool {
 
 // Faults are the rules that say which calls meet a mishap.
 func (a *API) Faults() *fault.Set { return a.faults }
+
+// Reset ends all fault rules, empties the journal and sets the rates as they were at the start.
+func (a *API) Reset() {
+	a.faults.Clear()
+	a.cfg.Journal.Clear()
+	a.limits.set(a.cfg.Rates)
+}

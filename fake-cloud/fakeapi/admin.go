@@ -83,6 +83,11 @@ func (a *API) adminStatus(*http.Request) (*answer, error) {
 
 // reset empties the cloud and forgets what was asked of it and set in it. The clock stays where it is.
 func (a *API) reset(*http.Request) (*answer, error) {
+	if a.cfg.Reset != nil {
+		if err := a.cfg.Reset(); err != nil {
+			return nil, err
+		}
+	}
 	if err := a.world.Reset(); err != nil {
 		return nil, err
 	}

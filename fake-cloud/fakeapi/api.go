@@ -42,6 +42,8 @@ type Config struct {
 	// Tokens are the bearer tokens of /v1, and AdminToken that of /admin/v1; none lets everybody in.
 	Tokens     []string
 	AdminToken string
+	// Reset empties, with the world, what else there is. May be nil.
+	Reset func() error
 	// Crash ends the process without warning. Nil refuses faults that would need it.
 	Crash func()
 	// Served is told of each call of /v1 when it is answered. May be nil.

@@ -46,6 +46,7 @@ type amazon struct {
 	plane    *elb.Plane
 	journal  *journal.Journal
 	api      *awsapi.API
+	admin    *admin.Admin
 	listener net.Listener
 	http     *http.Server
 }
@@ -97,10 +98,19 @@ func (s *Server) serveAWS(mux *http.ServeMux, m *metrics) {
 		Keys: s.cfg.AWS.Keys, Session: s.aws.session, WithCaller: aws.WithCaller, Rates: rates, Crash: s.cfg.Crash, Served: m.served, Log: s.cfg.Log,
 	})
 	s.aws.http = s.newHTTP(s.aws.api)
-	mux.Handle(admin.Prefix, admin.New(admin.Config{
+	s.aws.admin = admin.New(admin.Config{
 		Cloud: s.aws.cloud, API: s.aws.api, Journal: s.aws.journal, Latency: s.cfg.Latency, Lag: s.cfg.AWS.Lag,
 		Crashes: s.cfg.Crash != nil, Token: s.cfg.AdminToken, Log: s.cfg.Log,
-	}))
+	})
+	mux.Handle(admin.Prefix, s.aws.admin)
+}
+
+// resetAWS empties the account, if there is one.
+func (s *Server) resetAWS() error {
+	if s.aws == nil {
+		return nil
+	}
+	return s.aws.admin.Reset()
 }
 
 // session returns a key that the account gave out for a time.

@@ -159,6 +159,31 @@ func TestAWSAdmin(t *testing.T) {
 	}
 }
 
+// TestAWSReset: whoever empties the fake cloud empties the account, with what was set in it.
+func TestAWSReset(t *testing.T) {
+	for _, path := range []string{"/admin/v1/reset", "/admin/v1/aws/reset"} {
+		c := run(t, Config{AWS: AWS{Listen: "127.0.0.1:0"}})
+		before := c.call(200, "GET", "/admin/v1/aws/settings", nil)
+		quotas := c.call(200, "GET", "/admin/v1/aws/quotas", nil)
+		c.createALB("one")
+		c.call(200, "PATCH", "/admin/v1/aws/settings", obj{"latency": "fast", "throttle": obj{"elasticloadbalancing:read": obj{"rate": 0.001, "burst": 1}}})
+		c.call(200, "PATCH", "/admin/v1/aws/quotas", obj{"application-load-balancers": 1})
+		c.call(201, "POST", "/admin/v1/aws/faults", obj{"op": "*", "effect": "error"})
+		c.call(204, "POST", path, nil)
+		if diff := cmp.Diff(before, c.call(200, "GET", "/admin/v1/aws/settings", nil)); diff != "" {
+			t.Errorf("%s: settings (-want +got):\n%s", path, diff)
+		}
+		if diff := cmp.Diff(quotas, c.call(200, "GET", "/admin/v1/aws/quotas", nil)); diff != "" {
+			t.Errorf("%s: quotas (-want +got):\n%s", path, diff)
+		}
+		got, err := elbv2.NewFromConfig(c.awsConfig("AKID", "secret", "")).DescribeLoadBalancers(context.Background(), &elbv2.DescribeLoadBalancersInput{})
+		if err != nil || len(got.LoadBalancers) > 0 {
+			t.Errorf("%s: got %v, %v", path, got, err)
+		}
+		c.createALB("one")
+	}
+}
+
 func TestAWSAdminToken(t *testing.T) {
 	c := run(t, Config{AdminToken: "a token", AWS: AWS{Listen: "127.0.0.1:0"}})
 	c.call(401, "GET", "/admin/v1/aws/journal", nil)

@@ -129,12 +129,12 @@ func (s *Server) handler(m *metrics) *http.ServeMux {
 	api := fakeapi.New(fakeapi.Config{
 		World: s.world, Throttle: throttle.New(s.cfg.Throttle), Journal: journal.New(s.cfg.JournalSize),
 		Health: s.health, CheckRule: dataplane.CheckRule, Tokens: s.cfg.Tokens, AdminToken: s.cfg.AdminToken,
-		Crash: s.cfg.Crash, Served: m.served, Version: s.cfg.Version, Log: s.cfg.Log,
+		Reset: s.resetAWS, Crash: s.cfg.Crash, Served: m.served, Version: s.cfg.Version, Log: s.cfg.Log,
 	})
 	mux := http.NewServeMux()
 	mux.Handle("/", api)
 	mux.Handle("GET /metrics", m.handler())
-	mux.HandleFunc("GET /healthz", probe(s.world.Health))
+	mux.HandleFunc("GET /healthz", probe(s.Writable))
 	mux.HandleFunc("GET /readyz", probe(s.Ready))
 	return mux
 }
@@ -157,7 +157,7 @@ func (s *Server) Ready() error {
 	if !s.settled() {
 		return errStarting
 	}
-	return s.world.Health()
+	return s.Writable()
 }
 
 // health says how the members of a pool are in the words of the API.
@@ -186,7 +186,12 @@ func (s *Server) health(pool string) map[netip.AddrPort]fakeapi.MemberHealth {
 func (s *Server) URL() string { return "http://" + s.listener.Addr().String() }
 
 // Writable returns nil while changes can be kept. The error is one line for the user; it goes by itself when they can be again.
-func (s *Server) Writable() error { return s.world.Health() }
+func (s *Server) Writable() error {
+	if err := s.world.Health(); err != nil || s.aws == nil {
+		return err
+	}
+	return s.aws.cloud.Health()
+}
 
 // MovedAside returns where a damaged state file was moved to at the start; empty when it was sound.
 func (s *Server) MovedAside() string { return s.world.MovedAside() }

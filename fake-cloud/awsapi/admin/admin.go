@@ -58,7 +58,7 @@ type Admin struct {
 func New(cfg Config) *Admin {
 	a := &Admin{cfg: cfg, mux: http.NewServeMux(), latency: cfg.Latency, lag: cfg.Lag}
 	for pattern, handle := range map[string]func(*http.Request) (any, error){
-		"GET status": a.status,
+		"GET status": a.status, "POST reset": a.reset,
 		"GET faults": a.listFaults, "POST faults": a.createFault, "DELETE faults": a.deleteFaults,
 		"GET journal": a.getJournal, "DELETE journal": a.clearJournal,
 		"GET quotas": a.getQuotas, "PATCH quotas": a.setQuotas,
@@ -173,6 +173,20 @@ func (a *Admin) status(*http.Request) (any, error) {
 		regions = append(regions, r.Name())
 	}
 	return map[string]any{"account": a.cfg.Cloud.AccountID(), "regions": regions, "actions": a.cfg.API.Ops()}, nil
+}
+
+func (a *Admin) reset(*http.Request) (any, error) { return nil, a.Reset() }
+
+// Reset empties the account and forgets what was asked of it and set in it.
+func (a *Admin) Reset() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if err := a.cfg.Cloud.Reset(); err != nil {
+		return err
+	}
+	a.cfg.API.Reset()
+	a.latency, a.lag = a.cfg.Latency, a.cfg.Lag
+	return nil
 }
 
 // seedInstance makes an instance, for targets by instance id to resolve, and for those who look for the instance of a node.

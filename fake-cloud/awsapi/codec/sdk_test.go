@@ -208,5 +208,7 @@ func fill(v reflect.Value, seen map[reflect.Type]int) {
 		v.SetInt(7)
 	case reflect.Float32, reflect.Float64:
 		v.SetFloat(1.5)
+	default:
+		panic("a member is a " + v.Type().String())
 	}
 }
