@@ -150,7 +150,7 @@ func (p *Plane) claim(b *balancer) bool {
 	for _, ip := range wanted {
 		if !b.holds[ip] {
 			b.holds[ip] = true
-			p.cfg.Addresses.Hold(ip, b.serve != nil)
+			p.cfg.Addresses.Hold(ip, !p.started) // what was there at the start was ours before
 		}
 		status := p.cfg.Addresses.Status(ip)
 		b.held = b.held && status.Held

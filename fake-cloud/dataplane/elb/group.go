@@ -21,6 +21,7 @@ type group struct {
 	targets map[string]*target // by the key of its row
 	pools   map[string]*proxy.Pool
 	stale   atomic.Bool // pools have to be made anew, and the account to be told
+	ramps   bool        // a target's share grows
 }
 
 // target is a target that is checked, or draining.
@@ -28,6 +29,9 @@ type target struct {
 	row     *aws.Target
 	address netip.AddrPort // not valid where it does not resolve
 	checker *check.Checker // nil where nobody checks it
+	// healthy is since when the target is healthy, and ramp whether its share has grown since then, or grows yet; zero while it is not.
+	healthy time.Time
+	ramp    bool
 }
 
 // resolver finds the address of a target; false where there is none now.
@@ -199,15 +203,19 @@ func reportOf(s check.State) (r aws.TargetReport, known bool) {
 }
 
 // compile makes the group's pools anew where something has changed, tells the account, and reports whether a pool differs from before.
-func (g *group) compile() (changed bool) {
-	if !g.stale.Swap(false) {
+func (g *group) compile(now time.Time) (changed bool) {
+	stale := g.stale.Swap(false)
+	if !stale && !g.ramps {
 		return false
 	}
-	g.report()
+	if stale {
+		g.report()
+	}
+	endpoints := g.endpoints(now)
 	next := map[string]*proxy.Pool{}
 	for name, protocol := range poolNames(g.view) {
 		pool := compilePool(g.view, protocol)
-		pool.Endpoints = g.endpoints()
+		pool.Endpoints = endpoints
 		if old := g.pools[name]; old != nil && reflect.DeepEqual(old, pool) {
 			pool = old
 		} else {
@@ -265,7 +273,6 @@ func compilePool(g *aws.TargetGroupView, protocol proxy.PoolProtocol) *proxy.Poo
 	if a["load_balancing.algorithm.type"] == "least_outstanding_requests" {
 		out.Algorithm = proxy.LeastRequest
 	}
-	out.SlowStart = seconds(a, "slow_start.duration_seconds", 0)
 	if sticky {
 		out.Session = compileStickiness(a)
 	}
@@ -285,58 +292,4 @@ func compileStickiness(a map[string]string) *proxy.Session {
 		}
 	}
 	return nil
-}
-
-// endpoints are the targets that get traffic, and those that keep what they have: the healthy ones, or where too few are, all that were
-// found unhealthy besides. What has not been checked yet gets none.
-func (g *group) endpoints() []proxy.Endpoint {
-	var healthy, known int
-	for _, t := range g.targets {
-		switch t.verdict(g.view) {
-		case check.Healthy:
-			healthy++
-			known++
-		case check.Unhealthy:
-			known++
-		case check.Initial:
-		}
-	}
-	open := known > 0 && healthy < atLeast(g.view.Attributes, known)
-	var out []proxy.Endpoint
-	for _, row := range g.view.Targets { // in their order
-		t := g.targets[row.Key]
-		if t == nil || !t.address.IsValid() {
-			continue
-		}
-		verdict := t.verdict(g.view)
-		e := proxy.Endpoint{Address: t.address, Draining: row.Draining || verdict != check.Healthy && !open || verdict == check.Initial}
-		out = append(out, e)
-	}
-	return out
-}
-
-// verdict on a target; one that nobody checks is healthy where checks are disabled.
-func (t *target) verdict(g *aws.TargetGroupView) check.Verdict {
-	switch {
-	case t.row.Draining:
-		return check.Initial // it does not count
-	case t.checker != nil:
-		return t.checker.State().Verdict
-	case g.Spec.HealthCheckEnabled != nil && !*g.Spec.HealthCheckEnabled:
-		return check.Healthy
-	}
-	return check.Initial
-}
-
-// atLeast is how many of n targets have to be healthy for the others to get nothing.
-func atLeast(a map[string]string, n int) int {
-	const prefix = "target_group_health.unhealthy_state_routing.minimum_healthy_targets."
-	least := 1
-	if count, err := strconv.Atoi(a[prefix+"count"]); err == nil {
-		least = max(least, count)
-	}
-	if percent, err := strconv.Atoi(a[prefix+"percentage"]); err == nil {
-		least = max(least, (n*percent+99)/100)
-	}
-	return least
 }

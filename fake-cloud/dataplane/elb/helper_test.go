@@ -61,6 +61,12 @@ func newStand(t testing.TB) *stand {
 			t.Error(err)
 		}
 	})
+	return standOn(t, cloud, p)
+}
+
+// standOn returns a stand in a region of a cloud whose plane runs.
+func standOn(t testing.TB, cloud *aws.Cloud, p *Plane) *stand {
+	t.Helper()
 	s := &stand{Region: cloud.Region("eu-west-1"), t: t, plane: p}
 	for _, n := range do(s, s.DescribeSubnets, &ec2.DescribeSubnetsInput{}).Subnets {
 		s.zones, s.vpc = append(s.zones, *n.SubnetId), *n.VpcId

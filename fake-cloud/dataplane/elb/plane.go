@@ -84,6 +84,7 @@ func (p *Plane) Run(ctx context.Context) {
 		case <-addresses:
 			p.serveAll(nil)
 		case <-retry.C:
+			p.healthChanged() // shares grow with time
 			p.serveAll((*balancer).troubled)
 		}
 	}
@@ -179,8 +180,9 @@ func (p *Plane) syncGroups() {
 // compileGroups makes the pools of groups anew whose targets have changed, and returns which groups' changed.
 func (p *Plane) compileGroups() map[string]bool {
 	changed := map[string]bool{}
+	now := p.cfg.Cloud.Clock().Now()
 	for key, g := range p.groups {
-		if g.compile() {
+		if g.compile(now) {
 			changed[key] = true
 		}
 	}

@@ -1,0 +1,92 @@
+package elb
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/cloudgate-dev/cloudgate/fake-cloud/dataplane/elb/check"
+	"github.com/cloudgate-dev/cloudgate/fake-cloud/world/aws"
+	"github.com/cloudgate-dev/cloudgate/pkg/proxy"
+)
+
+// endpoints are the targets that get traffic, and those that keep what they have: the healthy ones, or where too few are, all that were
+// found unhealthy besides. What has not been checked yet gets none.
+func (g *group) endpoints(now time.Time) []proxy.Endpoint {
+	var healthy, known int
+	grown := false // a target has its full share
+	for _, t := range g.targets {
+		switch t.verdict(g.view) {
+		case check.Healthy:
+			healthy++
+			known++
+			grown = grown || !t.healthy.IsZero() && !t.ramp
+		case check.Unhealthy:
+			known++
+			t.healthy = time.Time{}
+		case check.Initial:
+			t.healthy = time.Time{}
+		}
+	}
+	open := known > 0 && healthy < atLeast(g.view.Attributes, known)
+	slow := seconds(g.view.Attributes, "slow_start.duration_seconds", 0)
+	g.ramps = false
+	var out []proxy.Endpoint
+	for _, row := range g.view.Targets { // in their order
+		t := g.targets[row.Key]
+		if t == nil || !t.address.IsValid() {
+			continue
+		}
+		verdict := t.verdict(g.view)
+		e := proxy.Endpoint{Address: t.address, Draining: row.Draining || verdict != check.Healthy && !open || verdict == check.Initial}
+		if verdict == check.Healthy && slow > 0 && !open {
+			e.Weight = t.share(now, slow, grown)
+			g.ramps = g.ramps || t.ramp
+		} else if verdict == check.Healthy {
+			t.share(now, 0, false)
+		}
+		out = append(out, e)
+	}
+	return out
+}
+
+// whole is the weight of a target that has its full share.
+const whole = 100
+
+// share returns the weight of a healthy target, which grows for as long as a slow start takes if others had their full share when it
+// became healthy.
+func (t *target) share(now time.Time, slow time.Duration, others bool) uint32 {
+	if t.healthy.IsZero() {
+		t.healthy, t.ramp = now, slow > 0 && others
+	}
+	age := now.Sub(t.healthy)
+	if t.ramp = t.ramp && age < slow; !t.ramp {
+		return whole
+	}
+	return uint32(max(1, whole*age/slow))
+}
+
+// verdict on a target; one that nobody checks is healthy where checks are disabled.
+func (t *target) verdict(g *aws.TargetGroupView) check.Verdict {
+	switch {
+	case t.row.Draining:
+		return check.Initial // it does not count
+	case t.checker != nil:
+		return t.checker.State().Verdict
+	case g.Spec.HealthCheckEnabled != nil && !*g.Spec.HealthCheckEnabled:
+		return check.Healthy
+	}
+	return check.Initial
+}
+
+// atLeast is how many of n targets have to be healthy for the others to get nothing.
+func atLeast(a map[string]string, n int) int {
+	const prefix = "target_group_health.unhealthy_state_routing.minimum_healthy_targets."
+	least := 1
+	if count, err := strconv.Atoi(a[prefix+"count"]); err == nil {
+		least = max(least, count)
+	}
+	if percent, err := strconv.Atoi(a[prefix+"percentage"]); err == nil {
+		least = max(least, (n*percent+99)/100)
+	}
+	return least
+}
