@@ -20,6 +20,14 @@
 // dot segments resolved, and what leaves the root, has a backslash or is malformed is refused. A percent-encoded slash stays one, and so do
 // repeated slashes.
 //
+// # What rules and listeners can say
+//
+// Rules match by what package route knows, and forward, redirect or answer. They rewrite by segments of the path or by regular expressions,
+// and keep clients at a backend, at an endpoint, or where they flow to by hash. A listener follows policies of its own where it has any: for
+// HTTP (HTTPPolicy: what endpoints are told of clients, the pages of the proxy's own answers), for TLS (TLSPolicy), for what clients have to
+// prove (ClientValidation), and for limits (Limitations). They are there for load balancers that behave in another way than the engine
+// by itself, and cost nothing where they are not set.
+//
 // # What is shared
 //
 // An Engine is one load balancer. Within it the connections and the health of an endpoint belong to its address and the way it is spoken

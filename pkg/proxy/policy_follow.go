@@ -202,16 +202,31 @@ func timedOut(err error) bool {
 	return errors.As(err, &late) && late.Timeout()
 }
 
+// claims reports whether a field called name would be taken for one that tells of a client's certificate.
+func (c *ClientValidation) claims(name string) bool {
+	if len(name) >= len(c.Fields) && sameToMany(name[:len(c.Fields)], c.Fields) {
+		return true
+	}
+	for _, other := range c.Rename {
+		if sameToMany(name, other) {
+			return true
+		}
+	}
+	return false
+}
+
+// sameToMany compares names as the endpoints do that do not tell underscores from hyphens (CGI, WSGI).
+func sameToMany(name, other string) bool {
+	return h1.EqualFold(name, other) || strings.IndexByte(name, '_') >= 0 && h1.EqualFold(strings.ReplaceAll(name, "_", "-"), other)
+}
+
 // showClient tells the endpoint of the client's certificate as c says, and removes such fields that the client sent.
 func (x *exchange) showClient(c *ClientValidation) {
 	for i := range x.req.Fields {
 		f := &x.req.Fields[i]
-		if f.ID == h1.Other && len(f.Name) >= len(c.Fields) && h1.EqualFold(f.Name[:len(c.Fields)], c.Fields) {
+		if f.ID == h1.Other && c.claims(f.Name) {
 			f.Gone = true
 		}
-	}
-	for _, name := range c.Rename {
-		h1.Remove(x.req.Fields, name)
 	}
 	x.req.Fields = append(x.req.Fields, x.client.shown...)
 }

@@ -23,7 +23,7 @@ func describing(t testing.TB, ca *authority, clients *ClientValidation) *Config 
 	c.Pools["p"] = poolOf(backend(t, func(w http.ResponseWriter, r *http.Request) {
 		var lines []string
 		for name, values := range r.Header {
-			if strings.HasPrefix(name, "X-Mtls") || name == "X-Forwarded-Client-Cert" {
+			if strings.HasPrefix(strings.ToLower(strings.ReplaceAll(name, "_", "-")), "x-mtls") || name == "X-Forwarded-Client-Cert" {
 				for _, value := range values {
 					lines = append(lines, name+": "+value+"\n")
 				}
@@ -48,7 +48,7 @@ func TestClientFields(t *testing.T) {
 	ca := newAuthority(t)
 	cert := ca.client(t, func(c *x509.Certificate) { c.SerialNumber = big.NewInt(0x3a5b1) })
 	leaf := leafOf(t, cert)
-	forged := []string{"x-mtls-cert-Leaf", "forged", "X-Mtls-Certainly", "forged", "X-Mtls-Cert", "forged"}
+	forged := []string{"x-mtls-cert-Leaf", "forged", "X_Mtls_Cert-Leaf", "forged", "X-Mtls-Certainly", "forged", "X-Mtls-Cert", "forged"}
 	for name, test := range map[string]struct {
 		clients *ClientValidation
 		cert    *tls.Certificate
@@ -63,7 +63,7 @@ func TestClientFields(t *testing.T) {
 		"passed through":                    {&ClientValidation{Passthrough: true, Fields: "X-Mtls-Cert"}, cert, map[string]string{"X-Mtls-Cert": pemOf(leaf)}},
 		"passed through, expired":           {&ClientValidation{Passthrough: true, Fields: "X-Mtls-Cert"}, ca.client(t, func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) }), nil},
 		"nothing to pass through":           {&ClientValidation{Passthrough: true, Fields: "X-Mtls-Cert"}, nil, map[string]string{}},
-		"passed through and of no interest": {&ClientValidation{Passthrough: true}, cert, map[string]string{"X-Mtls-Certainly": "forged", "X-Mtls-Cert": "forged", "X-Mtls-Cert-Leaf": "forged"}},
+		"passed through and of no interest": {&ClientValidation{Passthrough: true}, cert, map[string]string{"X-Mtls-Certainly": "forged", "X-Mtls-Cert": "forged", "X-Mtls-Cert-Leaf": "forged", "X_mtls_cert-Leaf": "forged"}},
 	} {
 		e := newEngine(t, Options{})
 		address := apply(t, e, describing(t, ca, test.clients))

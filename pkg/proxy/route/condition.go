@@ -180,7 +180,9 @@ func glob(pattern, s string, fold bool) bool {
 	for i < len(s) {
 		if p < len(pattern) && pattern[p] == '*' {
 			star, from = p, i
-			p++
+			if p++; p == len(pattern) {
+				return true
+			}
 			continue
 		}
 		if n := globByte(pattern[p:], s[i], fold); n > 0 {
