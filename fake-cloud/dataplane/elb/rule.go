@@ -3,6 +3,7 @@ package elb
 import (
 	"fmt"
 	"net/netip"
+	"regexp"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
@@ -137,9 +138,18 @@ func patterns(globs, expressions []string, fold bool) []route.Pattern {
 		out = append(out, route.Pattern{Kind: route.PatternGlob, Fold: fold, Value: v})
 	}
 	for _, v := range expressions {
-		out = append(out, route.Pattern{Kind: route.PatternRegex, Value: "(?s:.*)(?:" + v + ")(?s:.*)"})
+		out = append(out, route.Pattern{Kind: route.PatternRegex, Value: anywhere(v)})
 	}
 	return out
+}
+
+// anywhere returns an expression that matches a whole text where v matches a part of it. One that is none by itself stays as it is, and
+// is refused as such.
+func anywhere(v string) string {
+	if _, err := regexp.Compile(v); err != nil {
+		return v
+	}
+	return "(?s:.*)(?:" + v + ")(?s:.*)"
 }
 
 // exactly are methods: they have a case and no wildcards.
