@@ -66,7 +66,7 @@ func (l lowering) redirect(v *verdict, r *ir.Redirect, match ir.PathMatch) *Redi
 	if r.Path != nil {
 		v.redirectPath(r.Path, match, out)
 	}
-	if out.Protocol == keepProtocol && out.Host == keepHost && out.Port == keepPort && out.Path == keepPath {
+	if len(v.refusals) == 0 && out.Protocol == keepProtocol && out.Host == keepHost && out.Port == keepPort && out.Path == keepPath {
 		v.refuse(cloud.Unsupported, "it redirects to where the request came from")
 	}
 	if strings.Contains(r.Hostname, "#{") || len(r.Hostname) > longestMatchValue {

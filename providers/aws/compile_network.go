@@ -5,9 +5,8 @@ import (
 	"slices"
 
 	"github.com/cloudgate-dev/cloudgate/pkg/cloud"
-	"github.com/cloudgate-dev/cloudgate/pkg/ir"
-
 	"github.com/cloudgate-dev/cloudgate/pkg/graph"
+	"github.com/cloudgate-dev/cloudgate/pkg/ir"
 )
 
 // networkListener adds a listener of the Network Load Balancer. It has one action for all that comes in at its port: it does not look at the
@@ -17,13 +16,11 @@ func (c *compiler) networkListener(l *ir.Listener) {
 	if !c.room(b, l) {
 		return
 	}
-	other := c.samePort(l)
-	if other != nil && l.Protocol == ir.ProtocolUDP {
-		c.joinUDP(other, l)
+	if l.Protocol == ir.ProtocolUDP && c.portTaken(l) {
 		return
 	}
 	l = c.oneMode(l)
-	spec := &Listener{Port: l.Port, Protocol: c.networkProtocol(l, other)}
+	spec := &Listener{Port: l.Port, Protocol: c.networkProtocol(l)}
 	servers := l.Servers
 	var refs []graph.ID
 	if spec.Protocol == protocolTLS {
@@ -77,38 +74,36 @@ func securityProtocols(protocol string) []string {
 	}
 }
 
-// samePort returns the listener of TCP for one of UDP, or of UDP for one of TCP, on the same port.
-func (c *compiler) samePort(l *ir.Listener) *ir.Listener {
-	for i := range c.want.Listeners {
-		o := &c.want.Listeners[i]
-		pair := l.Protocol == ir.ProtocolUDP && (o.Protocol == ir.ProtocolTCP || o.Protocol == ir.ProtocolTLS) ||
-			l.Protocol == ir.ProtocolTCP && o.Protocol == ir.ProtocolUDP
-		if o.Port == l.Port && pair {
-			return o
+// portTaken tells whether a listener of TCP has the port of one of UDP: one for both where both go to the same targets, else the one of UDP is
+// refused. Listeners of TCP come before those of UDP.
+func (c *compiler) portTaken(l *ir.Listener) bool {
+	for _, n := range c.out.Graph {
+		spec, ok := n.Spec.(*Listener)
+		if !ok || n.Within != c.transport.id || spec.Port != l.Port {
+			continue
 		}
+		if spec.Protocol != protocolTCPUDP {
+			c.refuseServers(l.Servers, cloud.Unsupported,
+				fmt.Sprintf("port %d of a Network Load Balancer is for TCP and UDP at once only where both go to the same backends, and that of TCP has it", l.Port))
+		}
+		return true
 	}
-	return nil
+	return false
 }
 
-// networkProtocol returns the protocol of a listener. other is of UDP on the same port as one of TCP.
-func (c *compiler) networkProtocol(l, other *ir.Listener) string {
+// networkProtocol returns the protocol of a listener.
+func (c *compiler) networkProtocol(l *ir.Listener) string {
 	switch {
 	case l.Protocol == ir.ProtocolUDP:
 		return protocolUDP
 	case l.Protocol == ir.ProtocolTLS && len(l.Servers) > 0 && l.Servers[0].TLS == ir.TLSTerminate:
 		return protocolTLS
-	case other != nil && l.Protocol == ir.ProtocolTCP && c.sameTargets(l, other):
+	case l.Protocol == ir.ProtocolTCP && slices.ContainsFunc(c.want.Listeners, func(o ir.Listener) bool {
+		return o.Port == l.Port && o.Protocol == ir.ProtocolUDP && c.sameTargets(l, &o)
+	}):
 		return protocolTCPUDP
 	default:
 		return protocolTCP
-	}
-}
-
-// joinUDP has a listener of UDP served by the one of TCP on its port, which is TCP_UDP where both go to the same targets.
-func (c *compiler) joinUDP(other, l *ir.Listener) {
-	if c.networkProtocol(other, l) != protocolTCPUDP {
-		c.refuseServers(l.Servers, cloud.Unsupported,
-			fmt.Sprintf("port %d of a Network Load Balancer is for TCP and UDP at once only where both go to the same backends, and that of TCP has it", l.Port))
 	}
 }
 
@@ -150,7 +145,7 @@ func (c *compiler) onlyForward(servers []ir.Server, protocol string) (source ir.
 		for j := range s.Rules {
 			r := &s.Rules[j]
 			if ok {
-				c.alsoServed(s, r, action)
+				c.alsoServed(s, r)
 				continue
 			}
 			if action, groups, ok = c.networkForward(s, r, protocol); ok {
@@ -162,7 +157,7 @@ func (c *compiler) onlyForward(servers []ir.Server, protocol string) (source ir.
 }
 
 // alsoServed judges a rule of a listener that has its one action already.
-func (c *compiler) alsoServed(s *ir.Server, r *ir.Rule, action Action) {
+func (c *compiler) alsoServed(s *ir.Server, r *ir.Rule) {
 	hostname := r.Match.Hostname
 	if hostname == "" {
 		hostname = s.Hostname
