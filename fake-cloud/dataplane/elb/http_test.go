@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"regexp"
 	"strings"
 	"testing"
@@ -244,4 +245,53 @@ func TestWebSocket(t *testing.T) {
 	if line, err := r.ReadString('\n'); err != nil || line != "echo hello\n" {
 		t.Errorf("got %q, %v", line, err)
 	}
+}
+
+// TestIdleTimeout ends what a target, or a client, keeps waiting.
+func TestIdleTimeout(t *testing.T) {
+	t.Parallel()
+	s := newStand(t)
+	lb := s.balancer(types.LoadBalancerTypeEnumApplication)
+	web := s.group(nil, backend(t, "late", func(_ http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/never" {
+			<-r.Context().Done()
+		}
+	}))
+	s.tune(lb, "idle_timeout.timeout_seconds=1")
+	s.listener(lb, 8080, forward(web), nil)
+	at := s.at(lb, 8080)
+	answers(t, at, "/", 200, "late")
+	answers(t, at, "/never", 504, page(504))
+	conn, err := net.Dial("tcp", at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	_, _ = io.WriteString(conn, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+	if got, err := io.ReadAll(conn); err != nil || !strings.HasSuffix(string(got), "late") { // until it is closed
+		t.Errorf("a connection that is idle: %q, %v", got, err)
+	}
+}
+
+// TestNetworksOfABalancerChange takes a zone away, whose address answers no more.
+func TestNetworksOfABalancerChange(t *testing.T) {
+	t.Parallel()
+	s := newStand(t)
+	lb := s.balancer(types.LoadBalancerTypeEnumApplication)
+	s.listener(lb, 8080, fixed("200", "here"), nil)
+	all := s.addresses(lb)
+	for _, ip := range all {
+		answers(t, netip.AddrPortFrom(ip, 8080).String(), "/", 200, "here")
+	}
+	do(s, s.SetSubnets, &api.SetSubnetsInput{LoadBalancerArn: lb.LoadBalancerArn, Subnets: s.zones[:2]})
+	eventually(t, "one address is gone", func() bool {
+		left := s.addresses(lb)
+		answering := 0
+		for _, ip := range all {
+			if got, err := get(netip.AddrPortFrom(ip, 8080).String(), "/"); err == nil && got.body == "here" {
+				answering++
+			}
+		}
+		return len(left) == len(all)-1 && answering == len(left)
+	})
 }

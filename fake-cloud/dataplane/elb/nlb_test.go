@@ -295,3 +295,42 @@ func TestNetworkWeights(t *testing.T) {
 		return len(seen) == 2
 	})
 }
+
+// TestTheClientsAddress is what a target sees where it is preserved.
+func TestTheClientsAddress(t *testing.T) {
+	t.Parallel()
+	s := newStand(t)
+	lb := s.balancer(types.LoadBalancerTypeEnumNetwork)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = fmt.Fprintf(conn, "%s\n", netip.MustParseAddrPort(conn.RemoteAddr().String()).Addr())
+			conn.Close()
+		}
+	}()
+	web := s.group(groupOver(types.ProtocolEnumTcp, nil), l.Addr().String())
+	s.listener(lb, 9000, types.Action{Type: types.ActionTypeEnumForward, TargetGroupArn: &web}, over(types.ProtocolEnumTcp))
+	at := s.at(lb, 9000)
+	s.healthy(web)
+	client := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 9, 8, 7)}}
+	for _, preserve := range []bool{true, false} {
+		s.set(web, fmt.Sprint("preserve_client_ip.enabled=", preserve))
+		eventually(t, fmt.Sprint("preserved ", preserve), func() bool {
+			conn, err := client.Dial("tcp", at)
+			if err != nil {
+				return false
+			}
+			defer conn.Close()
+			got, err := bufio.NewReader(conn).ReadString('\n')
+			return err == nil && (got == "127.9.8.7\n") == preserve
+		})
+	}
+}
