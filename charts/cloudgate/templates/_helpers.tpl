@@ -85,6 +85,11 @@ annotations:
 {{- define "cloudgate.sharedArgs" -}}
 - --leader-election-namespace={{ .Release.Namespace }}
 - --leader-election-name={{ include "cloudgate.lease" . }}
+{{ include "cloudgate.cloudArgs" . | trim }}
+{{- end }}
+
+{{/* Flags of every command that asks clouds. */}}
+{{- define "cloudgate.cloudArgs" -}}
 {{- with .Values.controller.clusterID }}
 - --cluster-id={{ . }}
 {{- end }}
@@ -92,6 +97,38 @@ annotations:
 - --fake-endpoint={{ include "cloudgate.fakeEndpoint" . }}
 {{- if .Values.providers.fake.tokenSecret.name }}
 - --fake-token-file=/var/run/secrets/cloudgate.dev/fake/{{ .Values.providers.fake.tokenSecret.key }}
+{{- end }}
+{{- end }}
+{{- with .Values.providers.aws }}
+{{- if .enabled }}
+- --aws
+{{- with .region }}
+- --aws-region={{ . }}
+{{- end }}
+{{- with .vpcID }}
+- --aws-vpc-id={{ . }}
+{{- end }}
+{{- with .endpoint }}
+- --aws-endpoint={{ . }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* What tells the SDKs of clouds who we are. A dict of root, and at will optional: the pod starts without the Secret too. */}}
+{{- define "cloudgate.cloudEnv" -}}
+{{- $aws := .root.Values.providers.aws }}
+{{- if and $aws.enabled $aws.credentialsSecret }}
+{{- $optional := .optional }}
+{{- range list "AWS_ACCESS_KEY_ID" "AWS_SECRET_ACCESS_KEY" }}
+- name: {{ . }}
+  valueFrom:
+    secretKeyRef:
+      name: {{ toYaml $aws.credentialsSecret }}
+      key: {{ . }}
+      {{- if $optional }}
+      optional: true
+      {{- end }}
 {{- end }}
 {{- end }}
 {{- end }}
@@ -168,8 +205,8 @@ other means has them kept first. Rendered without a cluster, there is nothing to
 {{- if not (regexMatch "^[a-z]" (include "cloudgate.fullname" .)) }}
 {{- fail (printf "the names of Services begin with a letter, and %s does not: set fullnameOverride" (include "cloudgate.fullname" .)) }}
 {{- end }}
-{{- if not .Values.providers.fake.enabled }}
-{{- fail "no provider is enabled: the controller would have no cloud to work for. Set providers.fake.enabled=true" }}
+{{- if not (or .Values.providers.fake.enabled .Values.providers.aws.enabled) }}
+{{- fail "no provider is enabled: the controller would have no cloud to work for. Set providers.aws.enabled=true or providers.fake.enabled=true" }}
 {{- end }}
 {{- $names := dict }}
 {{- range .Values.gatewayClasses }}
