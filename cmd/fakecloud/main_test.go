@@ -249,6 +249,10 @@ func TestOneLineForWhatIsWrong(t *testing.T) {
 	if err := os.WriteFile(file, []byte("# none\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	keys := filepath.Join(dir, "keys")
+	if err := os.WriteFile(keys, []byte("AKID secret\nAKID2\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -281,6 +285,15 @@ func TestOneLineForWhatIsWrong(t *testing.T) {
 		{"--head-timeout: 0 is no time", []string{"--head-timeout", "0s"}},
 		{"--http2-max-frame-bytes: 100 is not within", []string{"--http2-max-frame-bytes", "100"}},
 		{`--trusted-proxies: "x" is neither`, []string{"--trusted-proxies", "x"}},
+		{"AWS address " + l.Addr().String() + " is in use by another program", []string{"--state", "memory", "--listen", "127.0.0.1:0", "--dns-listen", "off", "--aws-listen", l.Addr().String()}},
+		{`--aws-vpc-cidr: "x" is not a prefix`, []string{"--aws-vpc-cidr", "x"}},
+		{"VPC CIDR 10.0.0.0/30 is not", []string{"--state", "memory", "--listen", "127.0.0.1:0", "--dns-listen", "off", "--aws-listen", "127.0.0.1:0", "--aws-vpc-cidr", "10.0.0.0/30"}},
+		{`"x" is not an AWS account`, []string{"--state", "memory", "--listen", "127.0.0.1:0", "--dns-listen", "off", "--aws-listen", "127.0.0.1:0", "--aws-account", "x"}},
+		{"--aws-key-file: line 2 of " + keys + " is not an access key and its secret", []string{"--aws-key-file", keys}},
+		{"--aws-key-file: " + file + " holds no key", []string{"--aws-key-file", file}},
+		{"--aws-rate", []string{"--aws-rate", "ec2:read"}},
+		{"throttle of AWS's read: it is not a class of calls", []string{"--state", "memory", "--aws-rate", "read=1:1"}},
+		{"--aws-lag", []string{"--aws-lag", "-1s"}},
 		{"port offset -1 is not in", []string{"--state", "memory", "--port-offset", "-1"}},
 	}
 	for _, tt := range tests {

@@ -141,6 +141,9 @@ func (a *API) identify(c *call) *codec.Fault {
 		return err
 	}
 	words := c.service.words
+	if c.parsed.Version == c.service.version {
+		c.method = a.methods[c.service][c.parsed.Action]
+	}
 	if err := a.authenticate(c, signErr); err != nil {
 		return err
 	}
@@ -149,8 +152,7 @@ func (a *API) identify(c *call) *codec.Fault {
 		f.Message = "Credential should be scoped to a valid region."
 		return &f
 	}
-	if c.method = a.methods[c.service][c.parsed.Action]; c.method == nil || c.parsed.Version != c.service.version {
-		c.method = nil
+	if c.method == nil {
 		f := words.unknownAction(shorten(c.parsed.Action), shorten(c.parsed.Version))
 		a.cfg.Log.Warn("an action that is not served", "service", c.service.iam, "action", shorten(c.parsed.Action))
 		return &f

@@ -72,7 +72,7 @@ func (s *Server) openAWS(dice *world.Dice) error {
 	case err != nil:
 		return fmt.Errorf("AWS address %s cannot be used: %w", cfg.AWS.Listen, err)
 	}
-	cfg.Log.Info("fake AWS", "api", "http://"+a.listener.Addr().String(), "account", a.cloud.AccountID())
+	cfg.Log.Info("fake AWS", "endpoint", "http://"+a.listener.Addr().String(), "account", a.cloud.AccountID())
 	return nil
 }
 

@@ -47,6 +47,11 @@ func generate(out string) error {
 	table(&b, "ec2Parameters", "names members of requests that are not called as the field.", requests, func(field string) string { return field })
 	table(&b, "ec2Elements", "names members of answers that are not called as the field with a small first letter.", answers,
 		func(field string) string { return strings.ToLower(field[:1]) + field[1:] })
+	b.WriteString("// EC2Actions are the actions that the names are for.\nvar EC2Actions = []string{\n")
+	for _, a := range actions {
+		fmt.Fprintf(&b, "%q,\n", a)
+	}
+	b.WriteString("}\n")
 	text, err := format.Source(b.Bytes())
 	if err != nil {
 		return err
