@@ -122,15 +122,20 @@ func (a *applier) setMoreCertificates(ctx context.Context, listener string, want
 		if slices.Contains(there, arn) {
 			continue
 		}
-		in := &elb.AddListenerCertificatesInput{ListenerArn: aws.String(listener), Certificates: []elbtypes.Certificate{{CertificateArn: aws.String(arn)}}}
-		if _, err := call(ctx, a.elb.AddListenerCertificates, in); err != nil {
+		if err := a.addCertificate(ctx, listener, arn); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// dropCertificates takes away what is not wanted besides the default one. It comes last, so that no host is without its certificate.
+func (a *applier) addCertificate(ctx context.Context, listener, arn string) error {
+	in := &elb.AddListenerCertificatesInput{ListenerArn: aws.String(listener), Certificates: []elbtypes.Certificate{{CertificateArn: aws.String(arn)}}}
+	_, err := call(ctx, a.elb.AddListenerCertificates, in)
+	return err
+}
+
+// dropCertificates takes away what is not wanted besides the default one.
 func (a *applier) dropCertificates(ctx context.Context, listener string, want, got []CertificateChoice) error {
 	wanted := moreARNs(want)
 	for _, arn := range moreARNs(got) {
@@ -166,22 +171,8 @@ func (a *applier) updateListener(ctx context.Context, want graph.Node, spec *Lis
 	if err != nil {
 		return graph.Node{}, err
 	}
-	if err := a.setMoreCertificates(ctx, got.External, certificates, have.Certificates); err != nil {
+	if err := a.modifyListener(ctx, op, got.External, spec, have, certificates); err != nil {
 		return graph.Node{}, certificateGone(err, spec.Certificates)
-	}
-	in, changes, err := a.listenerChanges(op, got.External, spec, have, certificates)
-	if err != nil {
-		return graph.Node{}, err
-	}
-	if changes {
-		if _, err := call(ctx, a.elb.ModifyListener, in); err != nil {
-			return graph.Node{}, certificateGone(err, spec.Certificates)
-		}
-	}
-	if len(certificates) > 0 {
-		if err := a.dropCertificates(ctx, got.External, certificates, have.Certificates); err != nil {
-			return graph.Node{}, err
-		}
 	}
 	if err := a.setListenerAttributes(ctx, got.External, attributeChanges(spec.Attributes, have.Attributes)); err != nil {
 		return graph.Node{}, err
@@ -190,6 +181,32 @@ func (a *applier) updateListener(ctx context.Context, want graph.Node, spec *Lis
 		return graph.Node{}, err
 	}
 	return made(want, got.External, spec.made(certificates)), nil
+}
+
+// modifyListener changes the listener itself and its certificates. Those that come do before those that go do, so that no host is without.
+func (a *applier) modifyListener(ctx context.Context, op, arn string, spec, have *Listener, certificates []CertificateChoice) error {
+	if err := a.setMoreCertificates(ctx, arn, certificates, have.Certificates); err != nil {
+		return err
+	}
+	in, changes, err := a.listenerChanges(op, arn, spec, have, certificates)
+	if err != nil {
+		return err
+	}
+	if changes {
+		if _, err := call(ctx, a.elb.ModifyListener, in); err != nil {
+			return err
+		}
+	}
+	if in.Certificates != nil && len(have.Certificates) > 0 && slices.Contains(moreARNs(certificates), have.Certificates[0].ARN) {
+		// What was the default was no other certificate, whatever was asked for then.
+		if err := a.addCertificate(ctx, arn, have.Certificates[0].ARN); err != nil {
+			return err
+		}
+	}
+	if len(certificates) == 0 {
+		return nil
+	}
+	return a.dropCertificates(ctx, arn, certificates, have.Certificates)
 }
 
 // listenerChanges puts what differs into one call.
