@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -113,7 +112,7 @@ func (r *Region) readForward(lb *LoadBalancer, l *Listener, a *types.Action) err
 		quota = "target-groups-per-action-on-network-load-balancer"
 	}
 	if n := r.quota(quota); len(config.TargetGroups) > n {
-		return faultf("TooManyTargetGroups", "The maximum number of target groups per action is '%d', but '%d' were specified", n, len(config.TargetGroups))
+		return invalidf("The maximum number of target groups per action is '%d', but '%d' were specified", n, len(config.TargetGroups))
 	}
 	groups := slices.Clone(config.TargetGroups)
 	seen := map[string]bool{}
@@ -228,7 +227,6 @@ func readRedirect(l *Listener, a *types.Action) error {
 	}
 	protocol, port := fill(&c.Protocol, "#{protocol}"), fill(&c.Port, "#{port}")
 	host, path, query := fill(&c.Host, "#{host}"), fill(&c.Path, "/#{path}"), fill(&c.Query, "#{query}")
-	n, err := strconv.Atoi(port)
 	switch {
 	case !slices.Contains(c.StatusCode.Values(), c.StatusCode):
 		return invalidf("Redirect status code '%s' must be one of 'HTTP_301', 'HTTP_302'", clip(string(c.StatusCode)))
@@ -236,7 +234,7 @@ func readRedirect(l *Listener, a *types.Action) error {
 		return invalidf("Redirect protocol '%s' must be one of 'HTTP', 'HTTPS', '#{protocol}'", clip(protocol))
 	case protocol == "HTTP" && l.Protocol == types.ProtocolEnumHttps:
 		return faultf("InvalidLoadBalancerAction", "You cannot redirect HTTPS to HTTP")
-	case port != "#{port}" && (err != nil || n < 1 || n > 65535):
+	case port != "#{port}" && !between(1, 65535)(port):
 		return invalidf("Redirect port '%s' must be '#{port}' or within 1 and 65535", clip(port))
 	case host == "" || len(host) > 128:
 		return invalidf("Redirect host '%s' must have 1 to 128 characters", clip(host))
@@ -247,13 +245,22 @@ func readRedirect(l *Listener, a *types.Action) error {
 	case protocol == "#{protocol}" && port == "#{port}" && host == "#{host}" && path == "/#{path}":
 		return invalidf("The redirect must change at least one of protocol, port, host and path, or it does not end")
 	}
+	if err := checkPlaceholders(&c); err != nil {
+		return err
+	}
+	a.RedirectConfig = &c
+	return nil
+}
+
+// checkPlaceholders refuses reserved keywords where they cannot be.
+func checkPlaceholders(c *types.RedirectActionConfig) error {
 	for _, part := range []struct {
 		text    string
 		allowed []string
 	}{
-		{host, []string{"#{host}"}},
-		{path, []string{"#{host}", "#{path}", "#{port}"}},
-		{query, []string{"#{protocol}", "#{host}", "#{port}", "#{path}", "#{query}"}},
+		{*c.Host, []string{"#{host}"}},
+		{*c.Path, []string{"#{host}", "#{path}", "#{port}"}},
+		{*c.Query, []string{"#{protocol}", "#{host}", "#{port}", "#{path}", "#{query}"}},
 	} {
 		for _, p := range placeholder.FindAllString(part.text, -1) {
 			if !slices.Contains(part.allowed, p) {
@@ -261,7 +268,6 @@ func readRedirect(l *Listener, a *types.Action) error {
 			}
 		}
 	}
-	a.RedirectConfig = &c
 	return nil
 }
 

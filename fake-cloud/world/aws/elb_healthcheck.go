@@ -89,9 +89,28 @@ func changeHealthCheck(g *types.TargetGroup, in *elb.ModifyTargetGroupInput) err
 	if err := checkHealthNumbers(in); err != nil {
 		return err
 	}
+	if err := changeWhatIsChecked(g, in, lambda); err != nil {
+		return err
+	}
+	set := func(to **int32, v *int32) {
+		if v != nil {
+			*to = v
+		}
+	}
+	set(&g.HealthCheckIntervalSeconds, in.HealthCheckIntervalSeconds)
+	set(&g.HealthCheckTimeoutSeconds, in.HealthCheckTimeoutSeconds)
+	set(&g.HealthyThresholdCount, in.HealthyThresholdCount)
+	set(&g.UnhealthyThresholdCount, in.UnhealthyThresholdCount)
+	if *g.HealthCheckTimeoutSeconds >= *g.HealthCheckIntervalSeconds && (lambda || isHTTP(g.Protocol)) {
+		return invalidf("Health check timeout '%d' must be smaller than the interval '%d'", *g.HealthCheckTimeoutSeconds, *g.HealthCheckIntervalSeconds)
+	}
+	return nil
+}
+
+// changeWhatIsChecked sets port, path and codes.
+func changeWhatIsChecked(g *types.TargetGroup, in *elb.ModifyTargetGroupInput, lambda bool) error {
 	if in.HealthCheckPort != nil {
-		port, err := strconv.Atoi(*in.HealthCheckPort)
-		if *in.HealthCheckPort != "traffic-port" && (err != nil || port < 1 || port > 65535) {
+		if *in.HealthCheckPort != "traffic-port" && !between(1, 65535)(*in.HealthCheckPort) {
 			return invalidf("Health check port '%s' must be 'traffic-port' or a number from 1 to 65535", clip(*in.HealthCheckPort))
 		}
 		g.HealthCheckPort = in.HealthCheckPort
@@ -107,18 +126,6 @@ func changeHealthCheck(g *types.TargetGroup, in *elb.ModifyTargetGroupInput) err
 			return err
 		}
 		g.Matcher = in.Matcher
-	}
-	set := func(to **int32, v *int32) {
-		if v != nil {
-			*to = v
-		}
-	}
-	set(&g.HealthCheckIntervalSeconds, in.HealthCheckIntervalSeconds)
-	set(&g.HealthCheckTimeoutSeconds, in.HealthCheckTimeoutSeconds)
-	set(&g.HealthyThresholdCount, in.HealthyThresholdCount)
-	set(&g.UnhealthyThresholdCount, in.UnhealthyThresholdCount)
-	if *g.HealthCheckTimeoutSeconds >= *g.HealthCheckIntervalSeconds && (lambda || isHTTP(g.Protocol)) {
-		return invalidf("Health check timeout '%d' must be smaller than the interval '%d'", *g.HealthCheckTimeoutSeconds, *g.HealthCheckIntervalSeconds)
 	}
 	return nil
 }

@@ -130,16 +130,8 @@ func (r *Region) wantTarget(g *TargetGroup, d types.TargetDescription) (*Target,
 			return nil, invalidf("Port '%d' is not valid: 1 to 65535", t.Port)
 		}
 	}
-	quic := g.Spec.Protocol == types.ProtocolEnumQuic || g.Spec.Protocol == types.ProtocolEnumTcpQuic
-	switch {
-	case quic && !quicServer.MatchString(t.QUICServer):
-		return nil, invalidf("A QUIC server ID of '0x' and 16 lowercase hexadecimal digits must be specified for targets of protocol '%s'", g.Spec.Protocol)
-	case !quic && t.QUICServer != "":
-		return nil, invalidf("A QUIC server ID cannot be specified for targets of protocol '%s'", g.Spec.Protocol)
-	case t.Zone != "" && (kind == types.TargetTypeEnumInstance || kind == types.TargetTypeEnumAlb):
-		return nil, invalidf("You cannot specify an Availability Zone for targets of type '%s'", kind)
-	case t.Zone != "" && t.Zone != "all" && (kind == types.TargetTypeEnumLambda || !r.isZone(t.Zone)):
-		return nil, invalidf("Availability Zone '%s' is not valid", clip(t.Zone))
+	if err := r.checkExtras(g, t); err != nil {
+		return nil, err
 	}
 	switch kind {
 	case types.TargetTypeEnumInstance:
@@ -154,6 +146,23 @@ func (r *Region) wantTarget(g *TargetGroup, d types.TargetDescription) (*Target,
 		}
 		return t, nil
 	}
+}
+
+// checkExtras refuses a zone or a server id that targets of g cannot have. The lock is held.
+func (r *Region) checkExtras(g *TargetGroup, t *Target) error {
+	kind := g.Spec.TargetType
+	quic := g.Spec.Protocol == types.ProtocolEnumQuic || g.Spec.Protocol == types.ProtocolEnumTcpQuic
+	switch {
+	case quic && !quicServer.MatchString(t.QUICServer):
+		return invalidf("A QUIC server ID of '0x' and 16 lowercase hexadecimal digits must be specified for targets of protocol '%s'", g.Spec.Protocol)
+	case !quic && t.QUICServer != "":
+		return invalidf("A QUIC server ID cannot be specified for targets of protocol '%s'", g.Spec.Protocol)
+	case t.Zone != "" && (kind == types.TargetTypeEnumInstance || kind == types.TargetTypeEnumAlb):
+		return invalidf("You cannot specify an Availability Zone for targets of type '%s'", kind)
+	case t.Zone != "" && t.Zone != "all" && (kind == types.TargetTypeEnumLambda || !r.isZone(t.Zone)):
+		return invalidf("Availability Zone '%s' is not valid", clip(t.Zone))
+	}
+	return nil
 }
 
 func (r *Region) isZone(name string) bool {
