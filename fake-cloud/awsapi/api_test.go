@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -111,6 +112,8 @@ func TestErrors(t *testing.T) {
 	if _, err := ec2.NewFromConfig(cfg).DescribeTags(ctx, &ec2.DescribeTagsInput{}); code(err) != "SignatureDoesNotMatch" {
 		t.Errorf("a region that AWS has not: got %v", err)
 	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	if len(f.regions) > 1 {
 		t.Errorf("a client made regions: %v", f.regions)
 	}
@@ -180,14 +183,14 @@ func TestSignatures(t *testing.T) {
 
 // TestClockSkew: a signature is good for five minutes, by the clients' own time.
 func TestClockSkew(t *testing.T) {
-	now := time.Now()
+	var skewed atomic.Int64
 	f := start(t, func(c *Config) {
 		c.Keys = map[string]string{"AKID": "secret"}
-		c.Now = func() time.Time { return now }
+		c.Now = func() time.Time { return time.Now().Add(time.Duration(skewed.Load())) }
 	})
 	f.clock.Advance(1000 * time.Hour) // does not matter
 	for skew, want := range map[time.Duration]string{0: "", 10 * time.Minute: "SignatureDoesNotMatch", -10 * time.Minute: "SignatureDoesNotMatch"} {
-		now = time.Now().Add(skew)
+		skewed.Store(int64(skew))
 		if _, err := f.elb().DescribeTags(ctx, &elbv2.DescribeTagsInput{ResourceArns: []string{"a"}}); code(err) != want {
 			t.Errorf("%s: want %q, got %v", skew, want, err)
 		}
@@ -281,12 +284,12 @@ func TestFaults(t *testing.T) {
 		if _, err := f.api.faults.Add(c.rule); err != nil {
 			t.Fatal(err)
 		}
-		before := len(f.region("eu-west-1").got)
+		before := f.region("eu-west-1").calls()
 		err := describe()
 		if err == nil || code(err) != c.want {
 			t.Errorf("%s: want %q, got %v", c.rule.Effect, c.want, err)
 		}
-		if performed := len(f.region("eu-west-1").got) > before; performed != c.performed {
+		if performed := f.region("eu-west-1").calls() > before; performed != c.performed {
 			t.Errorf("%s: performed is %v", c.rule.Effect, performed)
 		}
 		if err := describe(); err != nil {

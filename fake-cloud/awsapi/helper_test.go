@@ -43,6 +43,12 @@ func (r *region) keep(in any) {
 	r.got = append(r.got, in)
 }
 
+func (r *region) calls() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.got)
+}
+
 func (r *region) last() any {
 	r.mu.Lock()
 	defer r.mu.Unlock()
