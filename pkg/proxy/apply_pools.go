@@ -3,6 +3,7 @@ package proxy
 import (
 	"cmp"
 	"sync/atomic"
+	"time"
 )
 
 // applyPools returns the pools for want: those of before where the Pool is the same, new ones where not. It changes no map that a
@@ -60,13 +61,21 @@ func (e *Engine) newPool(name string, cfg *Pool) *pool {
 		}
 		m.announces = cfg.ProxyProtocol && cfg.Protocol == PoolTCP
 		m.poses = cfg.PreserveClient && (cfg.Protocol == PoolTCP || cfg.Protocol == PoolUDP)
-		m.stake = e.holdStake(stakeKey{name, key}, cfg.Limits.Drain, want.Draining)
+		m.stake = e.holdStake(stakeKey{name, key}, want.drain(&cfg.Limits), want.Draining)
 		if cfg.Health != nil {
 			m.check = e.holdCheck(checkKey{key, *cfg.Health, m.announces}, ep)
 		}
 		p.members = append(p.members, m)
 	}
 	return p
+}
+
+// drain is how long what is under way may go on when the endpoint drains; 0 where nothing is ever cut.
+func (e *Endpoint) drain(limits *Limits) time.Duration {
+	if e.Draining && e.Drain > 0 && limits.Drain > 0 {
+		return e.Drain
+	}
+	return limits.Drain
 }
 
 // dropPools lets go of the pools of old that are not in kept, and of what only they had.

@@ -269,6 +269,8 @@ type Endpoint struct {
 	Address  netip.AddrPort
 	Weight   uint32 // 0 is taken as 1
 	Draining bool   // gets nothing new
+	// Drain is what it has left to finish while it is Draining, in place of that of the pool's Limits, which have to have one; 0 for that.
+	Drain time.Duration
 }
 
 // BackendTLS is how an endpoint proves itself.

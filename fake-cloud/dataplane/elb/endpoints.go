@@ -38,6 +38,9 @@ func (g *group) endpoints(now time.Time) []proxy.Endpoint {
 		}
 		verdict := t.verdict(g.view)
 		e := proxy.Endpoint{Address: t.address, Draining: row.Draining || verdict != check.Healthy && !open || verdict == check.Initial}
+		if e.Draining {
+			e.Drain = g.grace(row.Draining, verdict)
+		}
 		if verdict == check.Healthy && slow > 0 && !open {
 			e.Weight = t.share(now, slow, grown)
 			g.ramps = g.ramps || t.ramp
@@ -47,6 +50,18 @@ func (g *group) endpoints(now time.Time) []proxy.Endpoint {
 		out = append(out, e)
 	}
 	return out
+}
+
+// grace is how long the connections of a target of a Network Load Balancer may go on that gets no new ones; 0 as the pool says.
+func (g *group) grace(deregistered bool, verdict check.Verdict) time.Duration {
+	a := g.view.Attributes
+	switch {
+	case deregistered && a["deregistration_delay.connection_termination.enabled"] == "true":
+		return deregistrationDelay(a)
+	case !deregistered && verdict == check.Unhealthy && a["target_health_state.unhealthy.connection_termination.enabled"] == "true":
+		return atOnce
+	}
+	return 0
 }
 
 // whole is the weight of a target that has its full share.

@@ -254,7 +254,6 @@ func compilePool(g *aws.TargetGroupView, protocol proxy.PoolProtocol) *proxy.Poo
 	if p := g.Spec.Protocol; p == types.ProtocolEnumHttps || p == types.ProtocolEnumTls {
 		out.TLS = &proxy.BackendTLS{Insecure: true}
 	}
-	delay := max(seconds(a, "deregistration_delay.timeout_seconds", 300), time.Millisecond)
 	sticky := a["stickiness.enabled"] == "true"
 	if protocol == proxy.PoolTCP || protocol == proxy.PoolUDP {
 		out.Algorithm = proxy.FlowHash
@@ -263,12 +262,10 @@ func compilePool(g *aws.TargetGroupView, protocol proxy.PoolProtocol) *proxy.Poo
 		}
 		out.ProxyProtocol = protocol == proxy.PoolTCP && a["proxy_protocol_v2.enabled"] == "true"
 		out.PreserveClient = a["preserve_client_ip.enabled"] == "true"
-		if a["deregistration_delay.connection_termination.enabled"] == "true" {
-			out.Limits.Drain = delay
-		}
+		out.Limits.Drain = forever
 		return out
 	}
-	out.Limits.Drain = delay
+	out.Limits.Drain = deregistrationDelay(a)
 	out.GRPC = value(g.Spec.ProtocolVersion, "") == "GRPC"
 	if a["load_balancing.algorithm.type"] == "least_outstanding_requests" {
 		out.Algorithm = proxy.LeastRequest
@@ -277,6 +274,17 @@ func compilePool(g *aws.TargetGroupView, protocol proxy.PoolProtocol) *proxy.Poo
 		out.Session = compileStickiness(a)
 	}
 	return out
+}
+
+// atOnce and forever are how long connections may go on that are cut, and that are not: no flow is idle for so long.
+const (
+	atOnce  = time.Millisecond
+	forever = 24 * time.Hour
+)
+
+// deregistrationDelay is how long what a target has may go on after it was deregistered.
+func deregistrationDelay(attributes map[string]string) time.Duration {
+	return max(seconds(attributes, "deregistration_delay.timeout_seconds", 300), atOnce)
 }
 
 const day = 86400

@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -332,5 +334,90 @@ func TestTheClientsAddress(t *testing.T) {
 			got, err := bufio.NewReader(conn).ReadString('\n')
 			return err == nil && (got == "127.9.8.7\n") == preserve
 		})
+	}
+}
+
+// talk is a connection to a load balancer that stays open.
+type talk struct {
+	net.Conn
+	r *bufio.Reader
+}
+
+// talkTo connects to a load balancer until a target answers as it should.
+func talkTo(t *testing.T, at, request, want string) *talk {
+	t.Helper()
+	var c *talk
+	eventually(t, "a connection", func() bool {
+		conn, err := net.Dial("tcp", at)
+		if err != nil {
+			return false
+		}
+		c = &talk{conn, bufio.NewReader(conn)}
+		if got, err := c.ask(request); err == nil && strings.Contains(got, want) {
+			return true
+		}
+		conn.Close()
+		return false
+	})
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+// ask sends a request and returns what comes back first.
+func (c *talk) ask(request string) (string, error) {
+	c.SetDeadline(time.Now().Add(10 * time.Second))
+	if _, err := io.WriteString(c, request); err != nil {
+		return "", err
+	}
+	buf := make([]byte, 4096)
+	n, err := c.r.Read(buf)
+	return string(buf[:n]), err
+}
+
+// TestConnectionsOfWhatIsDeregistered go on, or end when the delay does, as an attribute says.
+func TestConnectionsOfWhatIsDeregistered(t *testing.T) {
+	t.Parallel()
+	s := newStand(t)
+	lb := s.balancer(types.LoadBalancerTypeEnumNetwork)
+	for i, ends := range []bool{false, true} {
+		target := speaker(t, "a")
+		g := s.group(groupOver(types.ProtocolEnumTcp, nil), target)
+		s.set(g, "deregistration_delay.timeout_seconds=1", fmt.Sprint("deregistration_delay.connection_termination.enabled=", ends))
+		s.listener(lb, int32(9000+i), types.Action{Type: types.ActionTypeEnumForward, TargetGroupArn: &g}, over(types.ProtocolEnumTcp))
+		c := talkTo(t, s.at(lb, 9000+i), "x\n", "a x")
+		do(s, s.DeregisterTargets, &api.DeregisterTargetsInput{TargetGroupArn: &g, Targets: descriptions([]string{target})})
+		if ends {
+			eventually(t, "cut", func() bool { _, err := c.ask("x\n"); return err != nil })
+			continue
+		}
+		eventually(t, "deregistered", func() bool { return s.health(g) == "none" })
+		if got, err := c.ask("x\n"); err != nil || got != "a x\n" {
+			t.Errorf("ends %v: %q, %v", ends, got, err)
+		}
+	}
+}
+
+// TestConnectionsOfWhatFails end, while others of the group are healthy.
+func TestConnectionsOfWhatFails(t *testing.T) {
+	t.Parallel()
+	s := newStand(t)
+	lb := s.balancer(types.LoadBalancerTypeEnumNetwork)
+	var sick atomic.Bool
+	a := backend(t, "from a", func(w http.ResponseWriter, _ *http.Request) {
+		if sick.Load() {
+			w.WriteHeader(500)
+		}
+	})
+	g := s.group(groupOver(types.ProtocolEnumTcp, func(in *api.CreateTargetGroupInput) {
+		in.HealthCheckProtocol = types.ProtocolEnumHttp
+	}), a, backend(t, "from b", nil))
+	s.listener(lb, 9000, types.Action{Type: types.ActionTypeEnumForward, TargetGroupArn: &g}, over(types.ProtocolEnumTcp))
+	s.healthy(g)
+	const request = "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+	c := talkTo(t, s.at(lb, 9000), request, "from a")
+	sick.Store(true)
+	eventually(t, "cut", func() bool { _, err := c.ask(request); return err != nil })
+	if got := talkTo(t, s.at(lb, 9000), request, "from"); got == nil {
+		t.Error("the other target does not serve")
 	}
 }
