@@ -17,7 +17,6 @@ import (
 func unlisted(name string) bool {
 	return strings.HasPrefix(name, "acm-") || slices.Contains([]string{
 		"security-groups-per-load-balancer", "security-groups-per-vpc", "rules-per-security-group", "security-groups-per-network-interface",
-		"condition-values-per-alb-rule", "condition-wildcards-per-alb-rule", "targets-per-target-group",
 	}, name)
 }
 

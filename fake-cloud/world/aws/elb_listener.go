@@ -61,6 +61,7 @@ func (r *Region) CreateListener(_ context.Context, in *elb.CreateListenerInput) 
 		want.Meta = x.meta(arnWithin(lb.Key, "loadbalancer", "listener", x.hex()), tags, 0)
 		want.DefaultRule = arnWithin(want.Key, "listener", "listener-rule", x.hex())
 		want.Attributes = initials(listenerAttributes(want.Protocol))
+		r.awaken(x, want.Actions)
 		r.elbListeners.put(x, want)
 		out.Listeners = []types.Listener{want.output()}
 		return r.roomForActions(lb)
@@ -354,6 +355,7 @@ func (r *Region) ModifyListener(_ context.Context, in *elb.ModifyListenerInput) 
 			}
 			next.Attributes = carried(was.Attributes, listenerAttributes(next.Protocol))
 		}
+		r.awaken(x, next.Actions)
 		r.elbListeners.put(x, &next)
 		out.Listeners = []types.Listener{next.output()}
 		return r.roomForActions(lb)

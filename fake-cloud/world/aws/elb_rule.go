@@ -50,6 +50,7 @@ func (r *Region) CreateRule(_ context.Context, in *elb.CreateRuleInput) (*elb.Cr
 			return err
 		}
 		rule.Meta = x.meta(arnWithin(l.Key, "listener", "listener-rule", x.hex()), tags, 0)
+		r.awaken(x, rule.Actions)
 		r.rules.put(x, rule)
 		out.Rules = []types.Rule{rule.output()}
 		return r.roomForActions(lb)
@@ -253,6 +254,7 @@ func (r *Region) ModifyRule(_ context.Context, in *elb.ModifyRuleInput) (*elb.Mo
 		if aws.ToBool(in.ResetTransforms) {
 			next.Transforms = nil
 		}
+		r.awaken(x, next.Actions)
 		r.rules.put(x, &next)
 		out.Rules = []types.Rule{next.output()}
 		return r.roomForActions(lb)

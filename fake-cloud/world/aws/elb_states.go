@@ -49,6 +49,28 @@ func (t *Target) proceed(x *tx) {
 	}
 }
 
+// awaken has the targets of groups that the actions begin to use be checked anew: nobody has checked them while no load balancer used their
+// group. It is called before the actions are in place. The lock is held.
+func (r *Region) awaken(x *tx, actions []types.Action) {
+	if !r.cloud.cfg.Reported {
+		return
+	}
+	for _, group := range targetGroupsOf(actions) {
+		if len(r.loadBalancersOf(group)) > 0 {
+			continue
+		}
+		for _, t := range r.targets.of(group) {
+			if t.Draining || t.State == types.TargetHealthStateEnumInitial {
+				continue
+			}
+			r.targets.edit(x, t.Key, func(t *Target) {
+				t.State, t.Reason = types.TargetHealthStateEnumInitial, types.TargetHealthReasonEnumInitialHealthChecking
+				t.Description, t.Since = "Initial health checks in progress", x.now
+			})
+		}
+	}
+}
+
 // targetKey is the key of a target.
 func targetKey(group, id string, port int32) string {
 	return group + "|" + id + "|" + strconv.Itoa(int(port))

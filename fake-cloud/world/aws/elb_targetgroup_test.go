@@ -237,3 +237,31 @@ func TestTargetGroupAttributes(t *testing.T) {
 		set(group, "slow_start.duration_seconds", "30", "load_balancing.algorithm.type", "least_outstanding_requests"))
 	do(a, a.ModifyTargetGroupAttributes, set(tcp, "proxy_protocol_v2.enabled", "true", "preserve_client_ip.enabled", "true"))
 }
+
+func TestTargetsAreCheckedAnewWhenTheirGroupIsUsedAgain(t *testing.T) {
+	a := accountFor(t, func(c *Config) { c.Reported = true })
+	group := a.group("pods", types.ProtocolEnumHttp)
+	l := a.listener(a.alb("web"), 80, types.ProtocolEnumHttp, "")
+	do(a, a.RegisterTargets, &elb.RegisterTargetsInput{TargetGroupArn: &group, Targets: []types.TargetDescription{target("172.31.5.5", 80)}})
+	reason := func() string {
+		h := do(a, a.DescribeTargetHealth, &elb.DescribeTargetHealthInput{TargetGroupArn: &group}).TargetHealthDescriptions[0].TargetHealth
+		return string(h.State) + " " + string(h.Reason)
+	}
+	a.rule(l, 1, "/a", group)
+	a.ReportTarget(group, "172.31.5.5", 80, TargetReport{Outcome: Healthy})
+	a.rule(l, 2, "/b", group)
+	if got := reason(); got != "healthy " {
+		t.Errorf("another rule changed the health: %s", got)
+	}
+	do(a, a.ModifyListener, &elb.ModifyListenerInput{ListenerArn: &l, DefaultActions: []types.Action{forward("")}})
+	for _, r := range do(a, a.DescribeRules, &elb.DescribeRulesInput{ListenerArn: &l}).Rules[:2] {
+		do(a, a.DeleteRule, &elb.DeleteRuleInput{RuleArn: r.RuleArn})
+	}
+	if got := reason(); got != "unused Target.NotInUse" {
+		t.Errorf("want unused, got %s", got)
+	}
+	a.rule(l, 1, "/a", group)
+	if got := reason(); got != "initial Elb.InitialHealthChecking" {
+		t.Errorf("want it checked anew, got %s", got)
+	}
+}

@@ -17,7 +17,7 @@ import (
 var start = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
 // cloudFor returns a Cloud on a clock that stands, as change has made its Config.
-func cloudFor(t *testing.T, change func(*Config)) *Cloud {
+func cloudFor(t testing.TB, change func(*Config)) *Cloud {
 	t.Helper()
 	cfg := Config{Clock: world.ManualClock(start), Dice: world.NewDice(1), Log: slog.New(slog.DiscardHandler)}
 	if change != nil {
@@ -38,10 +38,10 @@ func cloudFor(t *testing.T, change func(*Config)) *Cloud {
 // account is one region with the names of what a test has made.
 type account struct {
 	*Region
-	t *testing.T
+	t testing.TB
 }
 
-func accountFor(t *testing.T, change func(*Config)) *account {
+func accountFor(t testing.TB, change func(*Config)) *account {
 	t.Helper()
 	return &account{Region: cloudFor(t, change).Region("eu-west-1"), t: t}
 }
