@@ -240,3 +240,57 @@ func TestInstances(t *testing.T) {
 	s.listener(lb, 8080, forward(web), nil)
 	answers(t, s.at(lb, 8080), "/", 200, "node")
 }
+
+// TestWhatIsNotChecked is a group that nobody uses, until somebody does, and again.
+func TestWhatIsNotChecked(t *testing.T) {
+	t.Parallel()
+	s := newStand(t)
+	var checks atomic.Int32
+	web := s.group(nil, backend(t, "web", func(http.ResponseWriter, *http.Request) { checks.Add(1) }))
+	lb := s.balancer(types.LoadBalancerTypeEnumApplication)
+	ls := s.listener(lb, 8080, fixed("200", "fixed"), nil)
+	answers(t, s.at(lb, 8080), "/", 200, "fixed") // the plane has seen it all
+	if n := checks.Load(); n != 0 {
+		t.Errorf("%d checks of a group that nobody uses", n)
+	}
+	rule := s.rule(ls, 1, forward(web), path("/web"))
+	answers(t, s.at(lb, 8080), "/web", 200, "web")
+	s.healthy(web)
+	do(s, s.DeleteRule, &api.DeleteRuleInput{RuleArn: &rule})
+	const unused = "unused Target.NotInUse Target group is not configured to receive traffic from the load balancer"
+	eventually(t, unused, func() bool { return s.health(web) == unused }, func() string { return s.health(web) })
+}
+
+// TestARequestOutlivesItsTargetNoLongerThanTheDelay cuts it off.
+func TestARequestOutlivesItsTargetNoLongerThanTheDelay(t *testing.T) {
+	t.Parallel()
+	s := newStand(t)
+	lb := s.balancer(types.LoadBalancerTypeEnumApplication)
+	entered := make(chan struct{}, 1)
+	slow := backend(t, "slow", func(_ http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/wait" {
+			entered <- struct{}{}
+			<-r.Context().Done()
+		}
+	})
+	web := s.group(nil, slow)
+	s.set(web, "deregistration_delay.timeout_seconds=1")
+	s.listener(lb, 8080, forward(web), nil)
+	at := s.at(lb, 8080)
+	answers(t, at, "/", 200, "slow")
+	ended := make(chan error, 1)
+	go func() {
+		got, err := get(at, "/wait")
+		if err == nil && got.status < 500 {
+			err = fmt.Errorf("got %+v", got)
+		} else {
+			err = nil
+		}
+		ended <- err
+	}()
+	<-entered
+	do(s, s.DeregisterTargets, &api.DeregisterTargetsInput{TargetGroupArn: &web, Targets: descriptions([]string{slow})})
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
