@@ -112,6 +112,9 @@ func (r *Region) DescribeCertificate(_ context.Context, in *acm.DescribeCertific
 		if err != nil {
 			return err
 		}
+		if r.unseen(&c.Meta) {
+			return noCertificate(c.Key, *r.owner())
+		}
 		detail = r.detailOf(c)
 		return nil
 	})

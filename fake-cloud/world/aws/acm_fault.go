@@ -31,9 +31,13 @@ func (r *Region) needCertificate(arn *string) (*Certificate, error) {
 	}
 	c, ok := r.certificates.get(name)
 	if !ok {
-		return nil, faultf("ResourceNotFoundException", "Could not find certificate %s in account %s.", name, *r.owner())
+		return nil, noCertificate(name, *r.owner())
 	}
 	return c, nil
+}
+
+func noCertificate(arn, account string) error {
+	return faultf("ResourceNotFoundException", "Could not find certificate %s in account %s.", arn, account)
 }
 
 // acmTags reads tags as a client gives them.

@@ -3,7 +3,6 @@ package aws
 import (
 	"context"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 
@@ -185,7 +184,7 @@ func ofGroups(groups []types.GroupIdentifier, get func(types.GroupIdentifier) *s
 
 var instanceFields = filterTable[types.Instance]{
 	tags: func(i *types.Instance) []types.Tag { return i.Tags },
-	fields: withoutValues(map[string]func(*types.Instance) []string{
+	fields: withInstanceFields(withoutValues(map[string]func(*types.Instance) []string{
 		"architecture":         func(i *types.Instance) []string { return ofEnum(i.Architecture) },
 		"availability-zone":    func(i *types.Instance) []string { return ofString(i.Placement.AvailabilityZone) },
 		"availability-zone-id": func(i *types.Instance) []string { return ofString(i.Placement.AvailabilityZoneId) },
@@ -206,6 +205,7 @@ var instanceFields = filterTable[types.Instance]{
 		"launch-time":         func(i *types.Instance) []string { return ofTime(i.LaunchTime) },
 		"monitoring-state":    func(*types.Instance) []string { return []string{"disabled"} },
 		"operator.managed":    func(*types.Instance) []string { return []string{"false"} },
+		"owner-id":            ofInterfaces(func(n types.InstanceNetworkInterface) []string { return ofString(n.OwnerId) }),
 		"platform-details":    func(i *types.Instance) []string { return ofString(i.PlatformDetails) },
 		"private-dns-name":    func(i *types.Instance) []string { return ofString(i.PrivateDnsName) },
 		"private-ip-address":  func(i *types.Instance) []string { return ofString(i.PrivateIpAddress) },
@@ -252,23 +252,61 @@ var instanceFields = filterTable[types.Instance]{
 		"network-interface.status":               ofInterfaces(func(n types.InstanceNetworkInterface) []string { return ofEnum(n.Status) }),
 		"network-interface.subnet-id":            ofInterfaces(func(n types.InstanceNetworkInterface) []string { return ofString(n.SubnetId) }),
 		"network-interface.vpc-id":               ofInterfaces(func(n types.InstanceNetworkInterface) []string { return ofString(n.VpcId) }),
-	}, absentInstanceFields),
+	}, absentInstanceFields)),
 }
 
 // absentInstanceFields are the filters that AWS has for what no instance has here: nothing passes them.
-var absentInstanceFields = []string{
-	"affinity", "block-device-mapping.attach-time", "block-device-mapping.delete-on-termination", "block-device-mapping.device-name",
-	"block-device-mapping.status", "block-device-mapping.volume-id", "boot-mode", "capacity-reservation-id", "client-token",
-	"current-instance-boot-mode", "dns-name", "ebs-optimized", "ena-support", "enclave-options.enabled", "hibernation-options.configured",
-	"host-id", "iam-instance-profile.arn", "iam-instance-profile.id", "instance-lifecycle", "ip-address", "kernel-id", "key-name",
-	"operator.principal", "outpost-arn", "owner-id", "placement-group-name", "placement-partition-number", "platform", "product-code",
-	"product-code.type", "ramdisk-id", "reason", "requester-id", "root-device-name", "root-device-type", "spot-instance-request-id",
-	"state-reason-code", "state-reason-message", "tpm-support", "usage-operation", "usage-operation-update-time",
-}
+var absentInstanceFields = strings.Fields(`
+	affinity block-device-mapping.attach-time block-device-mapping.delete-on-termination block-device-mapping.device-name
+	block-device-mapping.status block-device-mapping.volume-id boot-mode capacity-reservation-id
+	capacity-reservation-specification.capacity-reservation-preference
+	capacity-reservation-specification.capacity-reservation-target.capacity-reservation-id
+	capacity-reservation-specification.capacity-reservation-target.capacity-reservation-resource-group-arn
+	client-token current-instance-boot-mode dns-name ebs-optimized ena-support enclave-options.enabled
+	hibernation-options.configured host-id iam-instance-profile.arn iam-instance-profile.id instance-lifecycle ip-address
+	kernel-id key-name maintenance-options.auto-recovery metadata-options.http-endpoint metadata-options.http-protocol-ipv4
+	metadata-options.http-protocol-ipv6 metadata-options.http-put-response-hop-limit metadata-options.http-tokens
+	metadata-options.instance-metadata-tags metadata-options.state network-interface.addresses.association.allocation-id
+	network-interface.addresses.association.association-id network-interface.addresses.association.carrier-ip
+	network-interface.addresses.association.customer-owned-ip network-interface.addresses.association.ip-owner-id
+	network-interface.addresses.association.public-dns-name network-interface.addresses.association.public-ip
+	network-interface.association.allocation-id network-interface.association.association-id network-interface.association.carrier-ip
+	network-interface.association.customer-owned-ip network-interface.association.ip-owner-id
+	network-interface.association.public-dns-name network-interface.association.public-ip network-interface.deny-all-igw-traffic
+	network-interface.ipv6-addresses.is-primary-ipv6 network-interface.ipv6-native network-interface.operator.principal
+	network-interface.outpost-arn network-interface.public-dns-name network-interface.requester-id network-interface.tag-key
+	network-interface.tag-value network-performance-options.bandwidth-weighting operator.principal outpost-arn
+	placement-group-name placement-partition-number platform private-dns-name-options.enable-resource-name-dns-a-record
+	private-dns-name-options.enable-resource-name-dns-aaaa-record private-dns-name-options.hostname-type product-code
+	product-code.type ramdisk-id reason requester-id root-device-name root-device-type spot-instance-request-id
+	state-reason-code state-reason-message tpm-support usage-operation usage-operation-update-time`)
 
 func withoutValues[T any](fields map[string]func(*T) []string, names []string) map[string]func(*T) []string {
-	for name := range slices.Values(names) {
+	for _, name := range names {
 		fields[name] = func(*T) []string { return nil }
+	}
+	return fields
+}
+
+// withInstanceFields adds filters that look at an instance as a whole, for each of its interfaces.
+func withInstanceFields(fields map[string]func(*types.Instance) []string) map[string]func(*types.Instance) []string {
+	for name, get := range map[string]func(*types.Instance) []string{
+		"attachment.instance-id":       func(i *types.Instance) []string { return ofString(i.InstanceId) },
+		"attachment.instance-owner-id": ofInterfaces(func(n types.InstanceNetworkInterface) []string { return ofString(n.OwnerId) }),
+		"attachment.attach-time":       ofInterfaces(func(n types.InstanceNetworkInterface) []string { return ofTime(n.Attachment.AttachTime) }),
+		"attachment.delete-on-termination": ofInterfaces(func(n types.InstanceNetworkInterface) []string {
+			return ofBool(n.Attachment.DeleteOnTermination)
+		}),
+		"attachment.network-card-index": ofInterfaces(func(n types.InstanceNetworkInterface) []string { return ofInt(n.Attachment.NetworkCardIndex) }),
+		"availability-zone":             func(i *types.Instance) []string { return ofString(i.Placement.AvailabilityZone) },
+		"ipv6-address": ofInterfaces(func(n types.InstanceNetworkInterface) []string {
+			return each(n.Ipv6Addresses, func(a types.InstanceIpv6Address) string { return awssdk.ToString(a.Ipv6Address) })
+		}),
+		"operator.managed":  ofInterfaces(func(types.InstanceNetworkInterface) []string { return []string{"false"} }),
+		"owner-id":          ofInterfaces(func(n types.InstanceNetworkInterface) []string { return ofString(n.OwnerId) }),
+		"requester-managed": ofInterfaces(func(types.InstanceNetworkInterface) []string { return []string{"false"} }),
+	} {
+		fields["network-interface."+name] = get
 	}
 	return fields
 }

@@ -112,6 +112,7 @@ func TestGetResources(t *testing.T) {
 		{"by key", rgt.GetResourcesInput{TagFilters: tags("name")}, sorted(lb, group)},
 		{"by values", rgt.GetResourcesInput{TagFilters: tags("team", "a", "c")}, sorted(subnetARN)},
 		{"by type", rgt.GetResourcesInput{ResourceTypeFilters: []string{"elasticloadbalancing:targetgroup", "ec2"}}, sorted(group, subnetARN)},
+		{"by sort of load balancer", rgt.GetResourcesInput{ResourceTypeFilters: []string{"elasticloadbalancing:loadbalancer/app"}}, sorted(lb)},
 		{"by ARN", rgt.GetResourcesInput{ResourceARNList: []string{lb}}, sorted(lb)},
 	} {
 		if diff := cmp.Diff(c.want, list(c.in)); diff != "" {

@@ -24,7 +24,6 @@ const (
 // tagged is one resource of any service that can have tags.
 type tagged struct {
 	arn   string
-	kind  string // service:type, as in the ARN
 	table anyTable
 	row   row
 }
@@ -34,13 +33,12 @@ func (r *Region) taggables() []tagged {
 	var all []tagged
 	for _, k := range r.ec2Kinds() {
 		k.table.each(func(found row) {
-			all = append(all, tagged{r.arn("ec2", string(k.kind)+"/"+found.meta().Key), "ec2:" + string(k.kind), k.table, found})
+			all = append(all, tagged{r.arn("ec2", string(k.kind)+"/"+found.meta().Key), k.table, found})
 		})
 	}
 	for _, t := range []anyTable{r.loadBalancers, r.targetGroups, r.elbListeners, r.rules, r.trustStores, r.certificates, r.webACLs} {
 		t.each(func(found row) {
-			arn := found.meta().Key
-			all = append(all, tagged{arn, kindOfARN(arn), t, found})
+			all = append(all, tagged{found.meta().Key, t, found})
 		})
 	}
 	slices.SortFunc(all, func(a, b tagged) int {
@@ -52,14 +50,15 @@ func (r *Region) taggables() []tagged {
 	return all
 }
 
-// kindOfARN returns service:type of an ARN.
-func kindOfARN(arn string) string {
+// isOfType reports whether an ARN is of the service, or of the service and type, that a filter names: "ec2", "ec2:subnet",
+// "elasticloadbalancing:loadbalancer/app".
+func isOfType(arn, filter string) bool {
 	parts := strings.SplitN(arn, ":", 6)
-	if len(parts) < 6 {
-		return ""
+	service, kind, typed := strings.Cut(filter, ":")
+	if len(parts) < 6 || parts[2] != service {
+		return false
 	}
-	kind, _, _ := strings.Cut(parts[5], "/")
-	return parts[2] + ":" + kind
+	return !typed || strings.HasPrefix(parts[5], kind+"/")
 }
 
 func rgtInvalid(format string, args ...any) *Fault {
@@ -145,8 +144,7 @@ func wantedResource(t tagged, in *rgt.GetResourcesInput) bool {
 	if awssdk.ToBool(in.ExcludeCompliantResources) {
 		return false // there are no tag policies: everything complies
 	}
-	service, _, _ := strings.Cut(t.kind, ":")
-	if len(in.ResourceTypeFilters) > 0 && !slices.ContainsFunc(in.ResourceTypeFilters, func(f string) bool { return f == t.kind || f == service }) {
+	if len(in.ResourceTypeFilters) > 0 && !slices.ContainsFunc(in.ResourceTypeFilters, func(f string) bool { return isOfType(t.arn, f) }) {
 		return false
 	}
 	tags := t.row.meta().Tags
