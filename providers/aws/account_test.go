@@ -41,6 +41,7 @@ type account struct {
 	api      *awsapi.API
 	journal  *journal.Journal
 	provider *provider.Provider
+	witness  *provider.Provider // sees the same account, without faults and journal
 }
 
 // openAccount starts a fake AWS in memory, which ends with the test. The targets of the tests' load balancers are in its VPC.
@@ -58,25 +59,38 @@ func openAccount(t *testing.T, change func(*fakeaws.Config)) *account {
 		t.Fatal(err)
 	}
 	a := &account{cloud: cloud, region: cloud.Region(testRegion), journal: journal.New(200_000)}
-	a.api = awsapi.New(awsapi.Config{
-		Region: func(name string) any { return cloud.Region(name) }, RegionType: reflect.TypeFor[*fakeaws.Region](), Fault: asFault,
-		Clock: cfg.Clock, Now: world.RealClock().Now, Journal: a.journal, Rates: map[string]throttle.Rate{}, Log: cfg.Log,
-	})
-	server := httptest.NewServer(a.api)
+	a.api, a.url = serve(t, cloud, a.journal)
+	_, quiet := serve(t, cloud, journal.New(1))
 	t.Cleanup(func() {
-		server.Close()
 		if err := cloud.Close(); err != nil {
 			t.Errorf("fake AWS: %v", err)
 		}
 	})
-	a.url = server.URL
-	a.provider, err = provider.New(t.Context(), provider.Config{
-		Region: testRegion, Endpoint: a.url, Credentials: credentials.NewStaticCredentialsProvider("test", "test", ""), Unmetered: true,
+	a.provider, a.witness = providerAt(t, a.url), providerAt(t, quiet)
+	return a
+}
+
+// serve starts an API of an account, which ends with the test.
+func serve(t *testing.T, cloud *fakeaws.Cloud, j *journal.Journal) (api *awsapi.API, url string) {
+	t.Helper()
+	api = awsapi.New(awsapi.Config{
+		Region: func(name string) any { return cloud.Region(name) }, RegionType: reflect.TypeFor[*fakeaws.Region](), Fault: asFault,
+		Clock: cloud.Clock(), Now: world.RealClock().Now, Journal: j, Rates: map[string]throttle.Rate{}, Log: slog.New(slog.DiscardHandler),
+	})
+	server := httptest.NewServer(api)
+	t.Cleanup(server.Close)
+	return api, server.URL
+}
+
+func providerAt(t *testing.T, url string) *provider.Provider {
+	t.Helper()
+	p, err := provider.New(t.Context(), provider.Config{
+		Region: testRegion, Endpoint: url, Credentials: credentials.NewStaticCredentialsProvider("test", "test", ""), Unmetered: true,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return a
+	return p
 }
 
 func asFault(err error) (codec.Fault, bool) {
@@ -89,6 +103,9 @@ func asFault(err error) (codec.Fault, bool) {
 
 // Provider implements providertest.Account.
 func (a *account) Provider() cloud.Provider { return a.provider }
+
+// Witness implements providertest.Witnessed.
+func (a *account) Witness() cloud.Provider { return a.witness }
 
 // Calls implements providertest.Account.
 func (a *account) Calls(*testing.T) []providertest.Call {

@@ -123,10 +123,14 @@ func TestLoadBalancerDeletedBehindOurBack(t *testing.T) {
 // TestDeletionProtection is respected, and told.
 func TestDeletionProtection(t *testing.T) {
 	a := openAccount(t, nil)
-	protected := edit(balancerID, func(l *provider.LoadBalancer) { l.Attributes = map[string]string{"deletion_protection.enabled": "true"} })
+	protected := edit(balancerID, func(l *provider.LoadBalancer) {
+		l.Attributes = map[string]string{"deletion_protection.enabled": "true"}
+	})
 	converge(t, a.provider, protected)
 	mustFail(t, pass(t, a.provider, graph.Graph{}), cloud.Denied, "deletion protection is on")
-	converge(t, a.provider, edit(balancerID, func(l *provider.LoadBalancer) { l.Attributes = map[string]string{"deletion_protection.enabled": "false"} }))
+	converge(t, a.provider, edit(balancerID, func(l *provider.LoadBalancer) {
+		l.Attributes = map[string]string{"deletion_protection.enabled": "false"}
+	}))
 	converge(t, a.provider, graph.Graph{})
 	if n := a.Resources(t); n != 0 {
 		t.Errorf("%d resources are left", n)

@@ -1,9 +1,12 @@
 package aws_test
 
 import (
+	"path/filepath"
 	"testing"
 
 	fakeaws "github.com/cloudgate-dev/cloudgate/fake-cloud/world/aws"
+	"github.com/cloudgate-dev/cloudgate/pkg/translate"
+	"github.com/cloudgate-dev/cloudgate/pkg/translate/translatetest"
 	"github.com/cloudgate-dev/cloudgate/providers/providertest"
 )
 
@@ -13,6 +16,7 @@ func TestLaws(t *testing.T) {
 	providertest.Run(t, providertest.Config{
 		Open:    func(t *testing.T) providertest.Account { return openAccount(t, roomy) },
 		Effects: []string{"error", "drop-reply", "unavailable", "throttle"},
+		Stride:  faultStride,
 		Costs: map[string]providertest.Cost{
 			"no change":                {},
 			"add a route":              {Mutating: 1},
@@ -26,10 +30,34 @@ func TestLaws(t *testing.T) {
 			"rotate a certificate":     {Mutating: 3, Reads: 2}, // whether it was imported before
 			"delete the Gateway":       {Mutating: 4},
 		},
+		More: stories(t),
 	})
 }
 
 // roomy raises the quota that the corpus' crowd of targets goes over.
 func roomy(c *fakeaws.Config) {
 	c.Quotas = map[string]int{"targets-per-application-load-balancer": 3000}
+}
+
+// unlike are the stories that no account can have as they are told.
+var unlike = map[string]string{
+	"endpoints": "an endpoint has an IPv6 address that is in no VPC",
+	"https":     "ACM takes no certificate that has expired",
+	"networks":  "its nodes are no instances of the account",
+}
+
+// stories are the golden stories of package translate, but for those and the ones whose settings name what only an account of their own has.
+func stories(t *testing.T) []providertest.Case {
+	t.Helper()
+	told, err := translatetest.Stories(filepath.Join("..", "..", "pkg", "translate", "testdata"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var cases []providertest.Case
+	for _, story := range told {
+		if want, _ := translate.Translate(story.Snapshot); want != nil && len(want.Settings) == 0 && unlike[story.Name] == "" {
+			cases = append(cases, providertest.Case{Name: story.Name, Want: want})
+		}
+	}
+	return cases
 }

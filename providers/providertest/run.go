@@ -27,6 +27,13 @@ type Account interface {
 	Resources(t *testing.T) int
 }
 
+// Witnessed is an Account that can be looked at past its faults. It is for providers whose observations take so many calls that
+// to have a fault at each of them would take most of the time.
+type Witnessed interface {
+	// Witness returns a provider of the same account, whose calls meet no fault and are not among Calls.
+	Witness() cloud.Provider
+}
+
 // Cost is what a change may cost in calls.
 type Cost struct {
 	Mutating int
@@ -37,6 +44,7 @@ type Cost struct {
 type Config struct {
 	Open    func(t *testing.T) Account
 	Effects []string // for Account.Fault; all are tried on one life, the first two on every life
+	Stride  int      // has a fault at each so many calls of a life; 0 and 1 are at each
 	// Costs are by the name of a Change, and have to have all of them.
 	Costs map[string]Cost
 	// More are load balancers besides Corpus.
