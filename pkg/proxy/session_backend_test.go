@@ -142,6 +142,7 @@ func TestBackendAndEndpointSessions(t *testing.T) {
 	}
 	j := newJar(t, e, site(t, map[string]Action{"/": f}, pools))
 	first := j.ask()
+	endpoint := j.cookies["LB"]
 	j.keeps("both cookies", first)
 	if len(j.set) != 1 || !strings.HasPrefix(j.set[0], "LB=") {
 		t.Errorf("want the one that is renewed, got %q", j.set)
@@ -160,9 +161,23 @@ func TestBackendAndEndpointSessions(t *testing.T) {
 	for strings.HasPrefix(other.ask(), first[:1]) {
 		other.cookies = map[string]string{}
 	}
-	mixed := &jar{t: t, url: other.url, cookies: map[string]string{"TG": other.cookies["TG"], "LB": j.cookies["LB"]}}
+	mixed := &jar{t: t, url: other.url, cookies: map[string]string{"TG": other.cookies["TG"], "LB": endpoint}}
 	if got := mixed.ask(); got[:1] == first[:1] {
 		t.Errorf("want the backend of its token, got %s", got)
+	}
+}
+
+// A token of a session with an endpoint is none of a session with a backend, even if both have one name.
+func TestBackendTokensAreNoOthers(t *testing.T) {
+	e := newEngine(t, Options{})
+	pools := map[string]*Pool{"p": namedPool(t, "p"), "q": namedPool(t, "q")}
+	j := newJar(t, e, site(t, map[string]Action{"/": holding(&Session{Name: "s"}, "p", "q")}, pools))
+	j.ask()
+	f := &Forward{Backends: []Backend{{Weight: 1, Pool: "p"}, {Weight: 1, Pool: "q"}}, BackendSession: &Session{Name: "s"}}
+	other := newJar(t, e, site(t, map[string]Action{"/": f}, pools))
+	other.cookies = j.cookies
+	if other.ask(); len(other.set) != 1 {
+		t.Errorf("want a token of its own, got %q", other.set)
 	}
 }
 
