@@ -133,6 +133,7 @@ func TestImportRefusals(t *testing.T) {
 	middle := makePair(t, ecKey(t), &root, func(c *x509.Certificate) { c.IsCA = true }, "middle")
 	leaf := makePair(t, ecKey(t), &middle, nil, "www.example.com")
 	other := makePair(t, ecKey(t), nil, nil, "other")
+	namesake := makePair(t, ecKey(t), &root, func(c *x509.Certificate) { c.Subject = root.certificate.Subject }, "root")
 	past := makePair(t, ecKey(t), nil, func(c *x509.Certificate) { c.NotAfter = start.Add(-time.Minute) }, "past")
 	future := makePair(t, ecKey(t), nil, func(c *x509.Certificate) { c.NotBefore = start.Add(time.Minute) }, "future")
 	_, strange, err := ed25519.GenerateKey(rand.Reader)
@@ -166,6 +167,7 @@ func TestImportRefusals(t *testing.T) {
 		want string
 	}{
 		"without its chain":   {imported(t, leaf), "not a valid self signed"},
+		"of a namesake":       {imported(t, namesake), "not a valid self signed"},
 		"with another chain":  {imported(t, leaf, other), "Could not validate the certificate with the certificate chain"},
 		"with chain reversed": {imported(t, leaf, root, middle), "Could not validate the certificate with the certificate chain"},
 		"two certificates":    {twice, "more than one certificate"},

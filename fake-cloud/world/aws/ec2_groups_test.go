@@ -125,6 +125,10 @@ func TestSecurityGroupRefusals(t *testing.T) {
 	refused(a, "InvalidSecurityGroupRuleId.NotFound", a.RevokeSecurityGroupIngress, &ec2.RevokeSecurityGroupIngressInput{
 		GroupId: &id, SecurityGroupRuleIds: []string{"sgr-0123456789abcdef0"},
 	})
+	foreign := a.securityGroupRules.of(a.securityGroups.all()[0].Key)[0]
+	refused(a, "InvalidSecurityGroupRuleId.NotFound", a.RevokeSecurityGroupEgress, &ec2.RevokeSecurityGroupEgressInput{
+		GroupId: &id, SecurityGroupRuleIds: []string{foreign.Key},
+	})
 	other := do(a, a.RevokeSecurityGroupIngress, &ec2.RevokeSecurityGroupIngressInput{GroupId: &id, IpPermissions: []types.IpPermission{tcp(99, "10.0.0.0/8")}})
 	if len(other.UnknownIpPermissions) != 1 || len(other.RevokedSecurityGroupRules) != 0 {
 		t.Errorf("want what is not there told in a default VPC, got %+v", other)
@@ -177,6 +181,8 @@ func TestModifyRules(t *testing.T) {
 	}
 	do(a, a.ModifySecurityGroupRules, modify(made[0].SecurityGroupRuleId, 82, "192.168.0.0/16"))
 	refused(a, "InvalidPermission.Duplicate", a.ModifySecurityGroupRules, modify(made[0].SecurityGroupRuleId, 81, "10.0.0.0/8"))
+	a.Cloud().SetQuota("rules-per-security-group", 2)
+	do(a, a.ModifySecurityGroupRules, modify(made[1].SecurityGroupRuleId, 83, "10.0.0.0/8")) // one in the place of another, in a full group
 	do(a, a.UpdateSecurityGroupRuleDescriptionsIngress, &ec2.UpdateSecurityGroupRuleDescriptionsIngressInput{
 		GroupId: &id, SecurityGroupRuleDescriptions: []types.SecurityGroupRuleDescription{{SecurityGroupRuleId: made[0].SecurityGroupRuleId, Description: ptr("why")}},
 	})
