@@ -42,8 +42,7 @@ type compiler struct {
 	pools        map[string]*ir.Pool // by name; the one without a name has no targets, for backends that are not valid
 	certificates map[string]*ir.Certificate
 
-	application, transport balancer // the two load balancers there can be
-	groups                 map[string]*targetGroupUse
+	application, transport balancer        // the two load balancers there can be
 	candidates             []candidate     // rules of the Application Load Balancer
 	used                   map[string]bool // certificates of a listener
 	out                    cloud.Compiled
@@ -136,14 +135,21 @@ func (c *compiler) differ(source ir.Source, text string) {
 	}
 }
 
-// listeners compiles the listeners in their order, each for the load balancer that can have it.
+// listeners compiles the listeners in their order, each for the load balancer that can have it. Those of UDP come last: they may share the port
+// of another.
 func (c *compiler) listeners() {
 	for i := range c.want.Listeners {
 		l := &c.want.Listeners[i]
 		switch l.Protocol {
 		case ir.ProtocolHTTP, ir.ProtocolHTTPS:
 			c.httpListener(l)
-		case ir.ProtocolTLS, ir.ProtocolTCP, ir.ProtocolUDP:
+		case ir.ProtocolTLS, ir.ProtocolTCP:
+			c.networkListener(l)
+		case ir.ProtocolUDP:
+		}
+	}
+	for i := range c.want.Listeners {
+		if l := &c.want.Listeners[i]; l.Protocol == ir.ProtocolUDP {
 			c.networkListener(l)
 		}
 	}

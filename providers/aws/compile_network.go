@@ -75,7 +75,7 @@ func securityProtocols(protocol string) []string {
 }
 
 // portTaken tells whether a listener of TCP has the port of one of UDP: one for both where both go to the same targets, else the one of UDP is
-// refused. Listeners of TCP come before those of UDP.
+// refused.
 func (c *compiler) portTaken(l *ir.Listener) bool {
 	for _, n := range c.out.Graph {
 		spec, ok := n.Spec.(*Listener)
@@ -112,26 +112,25 @@ func (c *compiler) sameTargets(a, b *ir.Listener) bool {
 	forwardsA, forwardsB := c.networkShares(a.Servers), c.networkShares(b.Servers)
 	return len(forwardsA) > 0 && slices.EqualFunc(forwardsA, forwardsB, func(x, y poolShare) bool {
 		p, q := c.pools[x.pool], c.pools[y.pool]
-		kind := targetKind(p)
-		return x.weight == y.weight && kind == targetKind(q) && slices.Equal(targets(p, kind), targets(q, kind))
+		kind := c.targetKind(p)
+		return x.weight == y.weight && kind == c.targetKind(q) && slices.Equal(targets(p, kind), targets(q, kind))
 	})
 }
 
 // networkShares returns the backends of the first rule, or none.
 func (c *compiler) networkShares(servers []ir.Server) []poolShare {
+	i := slices.IndexFunc(servers, func(s ir.Server) bool { return len(s.Rules) > 0 })
+	if i < 0 {
+		return nil
+	}
+	f, ok := servers[i].Rules[0].Action.(*ir.Forward)
+	if !ok {
+		return nil
+	}
 	var out []poolShare
-	for _, s := range servers {
-		for _, r := range s.Rules {
-			f, ok := r.Action.(*ir.Forward)
-			if !ok {
-				return nil
-			}
-			for _, b := range f.Backends {
-				if c.pools[b.Pool] != nil {
-					out = append(out, poolShare{pool: b.Pool, weight: uint64(b.Weight)})
-				}
-			}
-			return out
+	for _, b := range f.Backends {
+		if c.pools[b.Pool] != nil {
+			out = append(out, poolShare{pool: b.Pool, weight: uint64(b.Weight)})
 		}
 	}
 	return out

@@ -43,6 +43,9 @@ func TestNetworkListeners(t *testing.T) {
 		{"both on one port, to the same targets", []ir.Listener{
 			l4Listener(ir.ProtocolTCP, 53, ir.Server{Rules: l4Rule("", "tcp1")}), l4Listener(ir.ProtocolUDP, 53, ir.Server{Rules: l4Rule("", "udp1")}),
 		}, false, "TCP_UDP 53 tcp1"},
+		{"in the other order", []ir.Listener{
+			l4Listener(ir.ProtocolUDP, 53, ir.Server{Rules: l4Rule("", "udp1")}), l4Listener(ir.ProtocolTCP, 53, ir.Server{Rules: l4Rule("", "tcp1")}),
+		}, false, "TCP_UDP 53 tcp1"},
 		{"both on one port, to others", []ir.Listener{
 			l4Listener(ir.ProtocolTCP, 53, ir.Server{Rules: l4Rule("", "tcp1")}), l4Listener(ir.ProtocolUDP, 53, ir.Server{Rules: l4Rule("", "udp2")}),
 		}, true, "TCP 53 tcp1; port 53 of a Network Load Balancer is for TCP and UDP at once only where both go to the same backends, and that of TCP has it"},

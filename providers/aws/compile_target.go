@@ -119,7 +119,7 @@ func (c *compiler) useOf(b *balancer, s poolShare) targetGroupUse {
 }
 
 func (c *compiler) targetGroupID(pool *ir.Pool, use targetGroupUse) graph.ID {
-	kind := targetKind(pool)
+	kind := c.targetKind(pool)
 	return graph.ID{Kind: KindTargetGroup, Name: nodeName(pool.Name + "-" +
 		digest(8, use.balancer.id.Name, use.protocol, use.version, kind.targetType, kind.family, fmt.Sprint(use.session)))}
 }
@@ -139,15 +139,20 @@ type kindOfTargets struct {
 }
 
 // targetKind tells how AWS is told of a pool's targets: nodes by the id of their instance where all of them have one, else all by address.
-// Of a pool with addresses of both families those of IPv4 are used: they are of the same pods.
-func targetKind(pool *ir.Pool) kindOfTargets {
+// Of a pool with addresses of both families those of IPv4 are used: they are of the same pods. Those of IPv6 alone take a load balancer that
+// has both.
+func (c *compiler) targetKind(pool *ir.Pool) kindOfTargets {
 	if pool.Nodes && len(pool.Targets) > 0 && !slices.ContainsFunc(pool.Targets, func(t ir.Target) bool { return instanceID(t.Node) == "" }) {
 		return kindOfTargets{"instance", "ipv4"}
 	}
-	if len(pool.Targets) > 0 && !slices.ContainsFunc(pool.Targets, func(t ir.Target) bool { return t.Address.Unmap().Is4() }) {
+	if c.dualStack() && onlyIPv6(pool) {
 		return kindOfTargets{"ip", "ipv6"}
 	}
 	return kindOfTargets{"ip", "ipv4"}
+}
+
+func onlyIPv6(pool *ir.Pool) bool {
+	return len(pool.Targets) > 0 && !slices.ContainsFunc(pool.Targets, func(t ir.Target) bool { return t.Address.Unmap().Is4() })
 }
 
 // instanceID reads the providerID of a node: aws:///ZONE/INSTANCE.
@@ -161,7 +166,7 @@ func instanceID(providerID string) string {
 }
 
 func (c *compiler) targetGroup(g groupShare) graph.Node {
-	pool, use, kind := g.pool, g.use, targetKind(g.pool)
+	pool, use, kind := g.pool, g.use, c.targetKind(g.pool)
 	return graph.Node{ID: g.id, Spec: &TargetGroup{
 		Marked:          c.marks.mark(g.id.Name, pool.Source),
 		Protocol:        use.protocol,
@@ -199,13 +204,16 @@ func family(a netip.Addr) string {
 	return "ipv6"
 }
 
-// noteTargets tells where a pool has more targets than AWS has room for.
+// noteTargets tells which targets of a pool are left out.
 func (c *compiler) noteTargets(pool *ir.Pool) {
-	if len(pool.Targets) <= mostTargets {
-		return
+	if len(pool.Targets) > mostTargets {
+		c.refuse(pool.Source, cloud.Quota, fmt.Sprintf("a target group in AWS has at most %d targets, and it has %d endpoints: the last by address are left out",
+			mostTargets, len(pool.Targets)))
 	}
-	c.refuse(pool.Source, cloud.Quota, fmt.Sprintf("a target group in AWS has at most %d targets, and it has %d endpoints: the last by address are left out",
-		mostTargets, len(pool.Targets)))
+	if onlyIPv6(pool) && c.targetKind(pool) == (kindOfTargets{"ip", "ipv4"}) {
+		c.refuse(pool.Source, cloud.Unsupported,
+			"its endpoints have IPv6 addresses alone, which load balancers in AWS reach only where spec.aws.ipAddressType of the GatewayConfig is DualStack")
+	}
 }
 
 // healthCheck lowers a check of health to what AWS can do: not more often than each 5 seconds, not fewer than 2 answers. There always is

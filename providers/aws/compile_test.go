@@ -194,7 +194,10 @@ func TestOlderRulesStay(t *testing.T) {
 		t.Errorf("the 100 older rules changed:\n%s", diff)
 	}
 	const text = "an Application Load Balancer has at most 100 rules, and those of the Gateway are 103: the rules of older routes have them"
-	want := []cloud.Refusal{{route("r102"), cloud.Quota, text}, {route("r101"), cloud.Quota, text}, {route("r100"), cloud.Quota, text}}
+	var want []cloud.Refusal
+	for _, name := range []string{"r102", "r101", "r100"} {
+		want = append(want, cloud.Refusal{Source: route(name), Kind: cloud.Quota, Text: text})
+	}
 	if diff := cmp.Diff(want, after.Refused); diff != "" {
 		t.Errorf("refusals (-want +got):\n%s", diff)
 	}
@@ -274,12 +277,27 @@ func TestTargets(t *testing.T) {
 		{"both families", ir.Pool{Targets: []ir.Target{at("10.0.0.1", 80, ""), at("fd00::1", 80, "")}}, "ip ipv4 [10.0.0.1:80]"},
 	} {
 		lb := httpWith(ir.Rule{})
+		lb.Settings = json.RawMessage(`{"ipAddressType":"DualStack"}`)
 		c.pool.Name, c.pool.Protocol = "p0", ir.PoolHTTP1
 		lb.Pools[0] = c.pool
 		group := specs[*aws.TargetGroup](compile(t, lb).Graph)[0]
 		if got := fmt.Sprint(group.TargetType, " ", group.IPAddressType, " ", group.Targets); got != c.want {
 			t.Errorf("%s: want %s, got %s", c.reason, c.want, got)
 		}
+	}
+}
+
+// TestIPv6NeedsDualStack: AWS gives a load balancer of IPv4 no targets of IPv6. That costs the Service, and no rule.
+func TestIPv6NeedsDualStack(t *testing.T) {
+	lb := httpWith(ir.Rule{Source: route("six")})
+	lb.Pools[0].Source = ir.Source{Kind: "Service", Name: "six"}
+	lb.Pools[0].Targets = []ir.Target{{Address: netip.MustParseAddr("fd00::1"), Port: 80}}
+	got := compile(t, lb)
+	if len(got.Refused) != 1 || got.Refused[0].Source != lb.Pools[0].Source || len(rulesOf(got.Graph)) != 1 {
+		t.Errorf("want the endpoints refused, got %v", got.Refused)
+	}
+	if group := specs[*aws.TargetGroup](got.Graph)[0]; len(group.Targets) != 0 || group.IPAddressType != "ipv4" {
+		t.Errorf("want a group of IPv4 without targets, got %+v", group)
 	}
 }
 

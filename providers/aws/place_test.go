@@ -2,7 +2,7 @@ package aws_test
 
 import (
 	"fmt"
-	"math/rand/v2" //nolint:forbidigo // a test's dice, with a printed seed
+	"math/rand/v2"
 	"slices"
 	"testing"
 

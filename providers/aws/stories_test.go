@@ -29,14 +29,12 @@ func TestStories(t *testing.T) {
 	for _, story := range told {
 		t.Run(story.Name, func(t *testing.T) {
 			want, _ := translate.Translate(story.Snapshot)
-			var out any
 			compiled, err := aws.Compile(want)
-			if out = compiled; err != nil {
-				out = map[string]string{"error": err.Error()}
-			} else {
-				compiled.Graph = aws.Place(compiled.Graph, graph.Graph{})
-				out = render(compiled)
+			if err != nil {
+				t.Fatal(err)
 			}
+			compiled.Graph = aws.Place(compiled.Graph, graph.Graph{})
+			out := render(compiled)
 			got, err := yaml.Marshal(out)
 			if err != nil {
 				t.Fatal(err)
