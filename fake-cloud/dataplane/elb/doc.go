@@ -13,8 +13,8 @@
 //   - Before the first good check of a target it is asked more often than its interval says, so that whoever has just begun to listen
 //     is found at once. A check counts against it once per interval, as it should.
 //   - A request whose target refuses the connection is tried on one other target before it is answered with 502.
-//   - Actions that authenticate (OIDC, Cognito, tokens) answer 500, since nobody here can. Lambda functions are answered for with 502 or
-//     503, and GENEVE carries nothing. QUIC is passed on as UDP is, without its connection ids.
+//   - Actions that authenticate (OIDC, Cognito, tokens) answer 500, since nobody here can. Lambda functions are answered for with 503,
+//     and GENEVE carries nothing. QUIC is passed on as UDP is, without its connection ids.
 //   - Weighted random is round robin, and there are no anomalies to mitigate. Access, connection and health check logs are not written.
 //   - Expressions are RE2's and match a part of the text, as AWS's examples have it, where AWS does not say.
 package elb

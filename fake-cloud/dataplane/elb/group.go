@@ -243,8 +243,9 @@ func poolNames(g *aws.TargetGroupView) map[string]proxy.PoolProtocol {
 	case types.ProtocolEnumTcpUdp, types.ProtocolEnumTcpQuic:
 		return map[string]proxy.PoolProtocol{g.Key: proxy.PoolTCP, g.Key + udpSuffix: proxy.PoolUDP}
 	case types.ProtocolEnumGeneve:
+		return nil
 	}
-	return nil
+	return map[string]proxy.PoolProtocol{g.Key: proxy.PoolHTTP1} // of functions, which nobody here runs: it stays empty
 }
 
 // compilePool returns a pool without its endpoints.

@@ -134,7 +134,9 @@ func TestPages(t *testing.T) {
 	empty := s.group(nil)
 	refused := s.group(nil, closed(t))
 	broken := s.group(nil, breaking(t))
+	function := *do(s, s.CreateTargetGroup, &api.CreateTargetGroupInput{Name: s.name("f"), TargetType: types.TargetTypeEnumLambda}).TargetGroups[0].TargetGroupArn
 	ls := s.listener(lb, 8080, fixed("403", "no"), nil)
+	s.rule(ls, 4, forward(function), path("/function"))
 	s.rule(ls, 1, forward(empty), path("/empty"))
 	s.rule(ls, 2, forward(refused), path("/refused"))
 	s.rule(ls, 3, forward(broken), path("/broken"))
@@ -142,7 +144,7 @@ func TestPages(t *testing.T) {
 	for _, tt := range []struct {
 		target string
 		status int
-	}{{"/empty", 503}, {"/refused", 502}, {"/broken", 502}} {
+	}{{"/empty", 503}, {"/refused", 502}, {"/broken", 502}, {"/function", 503}} {
 		got := answers(t, at, tt.target, tt.status, page(tt.status))
 		if got.header.Get("Server") != serverName || got.header.Get("Content-Type") != "text/html" {
 			t.Errorf("%s: got %v", tt.target, got.header)
