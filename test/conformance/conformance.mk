@@ -7,6 +7,8 @@ KEEP                ?=
 RUN                 ?= .
 # Empty: those that the GatewayClass claims in its status. "all", or names with commas between: these, whatever it claims.
 FEATURES            ?=
+# The GatewayClass: fake, or aws against the fake AWS.
+CONFORMANCE_CLASS    = $(or $(CLASS),fake)
 # More flags for the suite, as in --debug, --fail-fast, --test.parallel=4.
 SUITE_FLAGS         ?=
 CONFORMANCE_TIMEOUT ?= 60m
@@ -19,12 +21,12 @@ CONFORMANCE_COREDNS := $(CONFORMANCE)/programs/coredns
 CONFORMANCE_VERSION  = $(or $(VERSION),$(shell git describe --tags --always --dirty 2>/dev/null),dev)
 
 .PHONY: conformance
-conformance: $(BIN)/cluster $(BIN)/helm images $(CONFORMANCE_TOOL) $(CONFORMANCE_SUITE) $(CONFORMANCE_ECHO) $(CONFORMANCE_COREDNS) ## Run the Gateway API's conformance suite on a cluster of two nodes (RUN=HTTPRouteCORS runs one test, CHANNEL=standard, KEEP=1)
+conformance: $(BIN)/cluster $(BIN)/helm images $(CONFORMANCE_TOOL) $(CONFORMANCE_SUITE) $(CONFORMANCE_ECHO) $(CONFORMANCE_COREDNS) ## Run the Gateway API's conformance suite on a cluster of two nodes (RUN=HTTPRouteCORS runs one test, CHANNEL=standard, CLASS=aws, KEEP=1)
 	@mkdir -p test/conformance/reports
 	CLUSTER='$(abspath $(BIN))/cluster' HELM='$(abspath $(BIN))/helm' IMAGE_TOOL='$(abspath $(IMAGE_TOOL))' GO='$(GO)' \
 	IMAGES='$(abspath $(CACHE))/images' WORK='$(abspath $(CONFORMANCE))' TOOL='$(abspath $(CONFORMANCE_TOOL))' SUITE='$(abspath $(CONFORMANCE_SUITE))' \
-	REPORT='$(abspath test/conformance/reports)/$(CONFORMANCE_CHANNEL).yaml' VERSION='$(CONFORMANCE_VERSION)' TIMEOUT=$(CONFORMANCE_TIMEOUT) \
-	NAME='$(CONFORMANCE_CLUSTER)' CHANNEL='$(CONFORMANCE_CHANNEL)' KEEP='$(KEEP)' RUN='$(filter-out .,$(RUN))' FEATURES='$(FEATURES)' \
+	REPORT='$(abspath test/conformance/reports)/$(if $(filter-out fake,$(CONFORMANCE_CLASS)),$(CONFORMANCE_CLASS)-)$(CONFORMANCE_CHANNEL).yaml' VERSION='$(CONFORMANCE_VERSION)' TIMEOUT=$(CONFORMANCE_TIMEOUT) \
+	NAME='$(CONFORMANCE_CLUSTER)' CHANNEL='$(CONFORMANCE_CHANNEL)' CLASS='$(CONFORMANCE_CLASS)' KEEP='$(KEEP)' RUN='$(filter-out .,$(RUN))' FEATURES='$(FEATURES)' \
 	SUITE_FLAGS='$(SUITE_FLAGS)' sh test/conformance/run.sh
 
 .PHONY: conformance-readme

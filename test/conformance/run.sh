@@ -1,4 +1,5 @@
 #!/bin/sh
+# CLASS is the GatewayClass: fake, or aws against the fake AWS.
 # Brings a cluster of two nodes up (or takes the one that is up), installs the charts from this tree in it, runs the Gateway API's
 # conformance suite from outside, next to the nodes, and takes the cluster down, unless it was up before. make conformance calls it; the
 # variables come from there.
@@ -9,6 +10,7 @@ root=$(cd "$(dirname "$0")/../.." && pwd)
 # before all others are taken, and one of a network that is for documentation alone (RFC 5737).
 USABLE_ADDRESS=172.30.255.250
 UNUSABLE_ADDRESS=192.0.2.1
+PODS=10.244.0.0/16 # of the cluster
 PROFILES=GATEWAY-HTTP,GATEWAY-GRPC,GATEWAY-TLS,GATEWAY-TCP,GATEWAY-UDP
 
 step() { printf '== %s\n' "$*"; }
@@ -48,6 +50,19 @@ pack() {
 	done <"$WORK/images.txt"
 }
 
+# The load balancers of AWS have names, which the suite looks up: the cluster's DNS asks the fake cloud for them.
+resolve_aws() {
+	corefile=$WORK/Corefile
+	inside kubectl --namespace kube-system get configmap coredns -o 'jsonpath={.data.Corefile}' >"$corefile"
+	! grep -q '^amazonaws\.com' "$corefile" || return 0
+	server=$(inside kubectl --namespace cloudgate-system get service fake-cloud-dns -o 'jsonpath={.spec.clusterIP}')
+	printf '\namazonaws.com:53 {\n    errors\n    forward . %s\n}\n' "$server" >>"$corefile"
+	inside kubectl --namespace kube-system create configmap coredns --from-file=Corefile="$corefile" --dry-run=client -o yaml | inside kubectl replace -f - >/dev/null
+	# A kubelet gives a changed ConfigMap to a pod within a minute or two, to a new pod at once.
+	inside kubectl --namespace kube-system rollout restart deployment/coredns >/dev/null
+	inside kubectl --namespace kube-system rollout status deployment/coredns --timeout=90s >/dev/null
+}
+
 step "The suite's images"
 pack
 step "A cluster named $NAME, of two nodes"
@@ -55,15 +70,19 @@ step "A cluster named $NAME, of two nodes"
 step "Images"
 "$CLUSTER" load --name "$NAME" "$IMAGES/cloudgate.tar" "$IMAGES/fakecloud.tar" "$WORK"/images/*/*.tar
 step "Charts, with the Gateway API's $CHANNEL channel"
-install fake-cloud
-install cloudgate --set gatewayAPI.install=true --set gatewayAPI.channel="$CHANNEL" \
-	--set gatewayServices.enabled=true --set 'gatewayClasses[0].name=fake' --set 'gatewayClasses[0].provider=fake'
-inside kubectl wait --for=condition=Accepted gatewayclass/fake --timeout=1m
+# Load balancers send requests to pods: they are in the VPC.
+install fake-cloud --set aws.enabled=true --set aws.vpcCIDR="$PODS"
+install cloudgate --set gatewayAPI.install=true --set gatewayAPI.channel="$CHANNEL" --set gatewayServices.enabled=true \
+	--set providers.aws.enabled=true --set providers.aws.region=us-east-1 --set providers.aws.endpoint=http://fake-cloud.cloudgate-system:4566 \
+	--set providers.aws.credentialsSecret=fake-cloud-aws \
+	--set "gatewayClasses[0].name=$CLASS" --set "gatewayClasses[0].provider=$CLASS"
+inside kubectl wait --for=condition=Accepted "gatewayclass/$CLASS" --timeout=1m
+[ "$CLASS" != aws ] || resolve_aws
 # What a run left that was killed.
 inside kubectl delete namespace --selector gateway-conformance --wait --timeout=2m
 
 # The suite reads from the GatewayClass what is supported, unless it is told, and does not when it runs one test.
-claimed=$(inside kubectl get gatewayclass fake -o 'jsonpath={.status.supportedFeatures[*].name}' | tr ' ' ,)
+claimed=$(inside kubectl get gatewayclass "$CLASS" -o 'jsonpath={.status.supportedFeatures[*].name}' | tr ' ' ,)
 case $FEATURES in
 '') features=${RUN:+$claimed} ;;
 all) features=$("$TOOL" features) ;;
@@ -78,7 +97,7 @@ fi
 
 step "Features claimed: $claimed"
 step "The suite: ${RUN:-all tests}${FEATURES:+, features $FEATURES}. Everything it says is in $WORK/log.txt"
-set -- --gateway-class=fake --conformance-profiles="$PROFILES" --usable-address="$USABLE_ADDRESS" --unusable-address="$UNUSABLE_ADDRESS" \
+set -- --gateway-class="$CLASS" --conformance-profiles="$PROFILES" --usable-address="$USABLE_ADDRESS" --unusable-address="$UNUSABLE_ADDRESS" \
 	--organization=cloudgate-dev --project=cloudgate --url=https://github.com/cloudgate-dev/cloudgate \
 	--contact=https://github.com/cloudgate-dev/cloudgate/issues --version="$VERSION" --report-output="$report" \
 	${features:+--supported-features="$features"} ${RUN:+--run-test="$RUN"} $SUITE_FLAGS
