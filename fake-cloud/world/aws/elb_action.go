@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
@@ -275,8 +276,8 @@ func checkFixedResponse(c *types.FixedResponseActionConfig) error {
 	switch {
 	case !statusCode.MatchString(aws.ToString(c.StatusCode)):
 		return invalidf("Fixed response status code '%s' must be 2XX, 4XX or 5XX", clip(aws.ToString(c.StatusCode)))
-	case len(aws.ToString(c.MessageBody)) > 1024:
-		return invalidf("The message body of a fixed response must have at most 1024 characters")
+	case len(aws.ToString(c.MessageBody)) > 1024 || !utf8.ValidString(aws.ToString(c.MessageBody)):
+		return invalidf("The message body of a fixed response must have at most 1024 characters, in UTF-8")
 	case c.ContentType != nil && !slices.Contains([]string{"text/plain", "text/css", "text/html", "application/javascript", "application/json"}, *c.ContentType):
 		return invalidf("Content type '%s' of a fixed response must be one of 'text/plain', 'text/css', 'text/html', 'application/javascript', 'application/json'", clip(*c.ContentType))
 	}

@@ -17,7 +17,7 @@ type attribute struct {
 
 func boolean(v string) bool { return v == "true" || v == "false" }
 
-func anything(v string) bool { return len(v) <= 1024 }
+func anything(v string) bool { return len(v) <= 1024 && printable(v) }
 
 func oneOf(values ...string) func(string) bool {
 	return func(v string) bool { return slices.Contains(values, v) }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -100,13 +101,15 @@ func (f *filler) settle(v reflect.Value) {
 var undocumented = []string{"ValidationError", "UnsupportedCertificate", "DuplicateTagKeys"}
 
 // FuzzActions calls actions one after another with whatever comes. None panics; each ends in an output or in a fault that the API reference
-// names; what is refused changes nothing.
+// names; what is refused changes nothing; a restart keeps all.
 func FuzzActions(f *testing.F) {
 	for seed := range uint64(8) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, seed uint64) {
-		a := accountFor(t, nil)
+		file := filepath.Join(t.TempDir(), "aws.db")
+		config := func(c *Config) { c.Path, c.NoSync = file, true }
+		a := accountFor(t, config)
 		a.fill()
 		cert := a.certificate("one")
 		if err := a.SeedObject("bucket", "ca.pem", []byte("no certificate")); err != nil {
@@ -148,5 +151,12 @@ func FuzzActions(f *testing.F) {
 		}
 		a.cloud.Clock().Advance(time.Hour)
 		_ = a.View()
+		if err := a.cloud.Close(); err != nil {
+			t.Fatal(err)
+		}
+		want := everything(t, a.Region)
+		if diff := cmp.Diff(want, everything(t, accountFor(t, config).Region)); diff != "" {
+			t.Errorf("a restart changed something: %s", diff)
+		}
 	})
 }

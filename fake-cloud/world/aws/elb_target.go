@@ -82,9 +82,19 @@ func (r *Region) roomForLoadBalancerTargets(arn string) error {
 	if lb.Type == types.LoadBalancerTypeEnumNetwork {
 		quota = "targets-per-network-load-balancer"
 	}
-	sum := 0
+	sum, times := 0, map[string]int{}
 	for _, group := range r.targetGroupsUsedBy(arn) {
-		sum += r.registered(group)
+		for _, t := range r.targets.of(group) {
+			if !t.Draining {
+				sum++
+				times[t.ID]++
+			}
+		}
+	}
+	for id, n := range times {
+		if n > r.quota("target-id-registrations-per-application-load-balancer") && lb.Type == types.LoadBalancerTypeEnumApplication {
+			return faultf("TooManyRegistrationsForTargetId", "The maximum number of registrations of target '%s' on load balancer '%s' has been reached", id, arn)
+		}
 	}
 	if sum > r.quota(quota) {
 		return faultf("TooManyTargets", "The maximum number of targets on load balancer '%s' has been reached", arn)

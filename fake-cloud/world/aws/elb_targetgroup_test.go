@@ -265,3 +265,21 @@ func TestTargetsAreCheckedAnewWhenTheirGroupIsUsedAgain(t *testing.T) {
 		t.Errorf("want it checked anew, got %s", got)
 	}
 }
+
+func TestTargetsOfALoadBalancerAreLimited(t *testing.T) {
+	a := accountFor(t, func(c *Config) {
+		c.Quotas = map[string]int{"targets-per-application-load-balancer": 3, "target-id-registrations-per-application-load-balancer": 2}
+	})
+	one, two := a.group("one", types.ProtocolEnumHttp), a.group("two", types.ProtocolEnumHttp)
+	l := a.listener(a.alb("web"), 80, types.ProtocolEnumHttp, one)
+	register := func(group string, targets ...types.TargetDescription) *elb.RegisterTargetsInput {
+		return &elb.RegisterTargetsInput{TargetGroupArn: &group, Targets: targets}
+	}
+	refused(a, "TooManyRegistrationsForTargetId", a.RegisterTargets, register(one, target("172.31.5.5", 1), target("172.31.5.5", 2), target("172.31.5.5", 3)))
+	do(a, a.RegisterTargets, register(one, target("172.31.5.5", 1), target("172.31.5.5", 2)))
+	do(a, a.RegisterTargets, register(two, target("172.31.5.6", 1), target("172.31.5.7", 1))) // no load balancer has them
+	refused(a, "TooManyTargets", a.CreateRule, &elb.CreateRuleInput{
+		ListenerArn: &l, Priority: aws.Int32(1), Conditions: []types.RuleCondition{path("/b")}, Actions: []types.Action{forward(two)},
+	})
+	refused(a, "TooManyTargets", a.RegisterTargets, register(one, target("172.31.5.8", 1), target("172.31.5.9", 1)))
+}

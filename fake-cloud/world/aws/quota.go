@@ -21,6 +21,7 @@ func DefaultQuotas() map[string]int {
 		"target-groups-per-action-on-application-load-balancer":   5,
 		"target-groups-per-action-on-network-load-balancer":       5,
 		"targets-per-application-load-balancer":                   1000,
+		"target-id-registrations-per-application-load-balancer":   1000,
 		"targets-per-network-load-balancer":                       3000,
 		"targets-per-availability-zone-per-network-load-balancer": 500,
 		"targets-per-availability-zone-per-gateway-load-balancer": 300,
