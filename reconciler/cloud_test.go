@@ -131,7 +131,7 @@ func (c *testCloud) Observe(_ context.Context, scope cloud.Scope) (map[ir.OwnerK
 				if n.Within != (graph.ID{}) {
 					continue
 				}
-				n.Spec, n.Refs, n.Addresses = nil, nil, nil
+				n.Spec, n.Refs = nil, nil
 			}
 			copied[id] = n
 		}
@@ -219,6 +219,28 @@ func (c *testCloud) take() ([]plan.Step, []cloud.Scope) {
 	steps, scopes := c.applied, c.observed
 	c.applied, c.observed = nil, nil
 	return steps, scopes
+}
+
+// peek is take without forgetting.
+func (c *testCloud) peek() ([]plan.Step, []cloud.Scope) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.applied, c.observed
+}
+
+// pendings returns how many resources are not ready.
+func (c *testCloud) pendings() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := 0
+	for _, g := range c.has {
+		for _, node := range g {
+			if node.Pending != "" {
+				n++
+			}
+		}
+	}
+	return n
 }
 
 // tamper changes what the cloud has behind the controller's back.

@@ -25,7 +25,14 @@ type ledger struct {
 	// changed reads for all.
 	prefetched map[string]prefetch
 	released   map[ir.OwnerKey]struct{}
+	bulks      map[string]bulk // by provider
 	now        func() time.Time
+}
+
+// bulk is the last bulk observation of a cloud.
+type bulk struct {
+	began   time.Time
+	shallow bool // it had no contents
 }
 
 // prefetch is what a bulk Observe found of owners without an entry. It is believed for prefetchLife, as nobody but this process
@@ -44,7 +51,7 @@ type ledgerKey struct {
 }
 
 func newLedger(now func() time.Time) *ledger {
-	return &ledger{entries: make(map[ledgerKey]*entry), prefetched: make(map[string]prefetch), released: make(map[ir.OwnerKey]struct{}), now: now}
+	return &ledger{entries: make(map[ledgerKey]*entry), prefetched: make(map[string]prefetch), released: make(map[ir.OwnerKey]struct{}), bulks: make(map[string]bulk), now: now}
 }
 
 // entry is what is remembered of one owner. Passes over one Gateway do not overlap, but the audit comes in between: mu guards all.
@@ -209,10 +216,12 @@ func (l *ledger) observeAll(ctx context.Context, x *executor, cluster string) (*
 		changes[key] = e.changes
 		e.mu.Unlock()
 	}
+	began := l.now()
 	all, failed := x.observe(ctx, cloud.Scope{Cluster: cluster})
 	if failed != nil {
 		return nil, failed
 	}
+	l.noteBulk(x.provider.Name(), began, all)
 	f := &filling{all: all}
 	for key, e := range before {
 		if news, ok := e.observed(all[key], changes[key], l.now()); ok {

@@ -121,7 +121,13 @@ func (c *Controller) learn(ctx context.Context, x *executor, e *entry, want grap
 		}
 		err = failed
 	}
-	if err == nil && !e.isKnown() || poll {
+	switch {
+	case err != nil:
+	case poll && c.ledger.glances(x, e):
+		if err = c.glance(ctx, x, e); err == nil && !e.isKnown() {
+			err = c.observe(ctx, x, e, poll)
+		}
+	case poll || !e.isKnown():
 		err = c.observe(ctx, x, e, poll)
 	}
 	if err != nil {

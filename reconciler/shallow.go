@@ -3,6 +3,7 @@ package reconciler
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -29,7 +30,9 @@ func shallow(got graph.Graph) bool {
 func (e *entry) glimpsed(got graph.Graph) (news bool) {
 	switch {
 	case e.known && sameOutside(e.got, got):
-		news, e.drift = e.drift != nil, nil
+		next, further := caughtUp(e.got, got)
+		news = further || e.drift != nil
+		e.got, e.drift = next, nil
 	case e.known:
 		e.known, e.doubted, e.checked, e.drift = false, true, true, nil
 		news = true
@@ -40,6 +43,82 @@ func (e *entry) glimpsed(got graph.Graph) (news bool) {
 		e.glimpse, e.drift = got, nil
 	}
 	return news
+}
+
+// caughtUp returns what is known with what was seen of work that was pending, and whether that is anything new.
+func caughtUp(known, seen graph.Graph) (graph.Graph, bool) {
+	var next graph.Graph
+	for id, n := range known {
+		o := seen[id]
+		if n.Pending == "" || n.Within != (graph.ID{}) || n.Pending == o.Pending {
+			continue
+		}
+		if next == nil {
+			next = cloneGraph(known)
+		}
+		if n.Pending = o.Pending; len(o.Addresses) > 0 {
+			n.Addresses = o.Addresses
+		}
+		next[id] = n
+	}
+	if next == nil {
+		return known, false
+	}
+	return next, true
+}
+
+// noteBulk notes that a cloud was read in bulk. One that has nothing does not tell how it is read.
+func (l *ledger) noteBulk(provider string, began time.Time, all map[ir.OwnerKey]graph.Graph) {
+	if len(all) == 0 {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.bulks[provider] = bulk{began: began, shallow: slices.ContainsFunc(slices.Collect(maps.Values(all)), shallow)}
+}
+
+func (l *ledger) lastBulk(provider string) bulk {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.bulks[provider]
+}
+
+// glances tells whether it is enough to look at an entry's resources from outside, together with those of all others, to learn whether its cloud
+// is done: whatever the number of Gateways that wait, they cost one bulk read at a time. The first read in bulk tells.
+func (l *ledger) glances(x *executor, e *entry) bool {
+	if last := l.lastBulk(x.provider.Name()); !last.shallow && !last.began.IsZero() {
+		return false
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, n := range e.got {
+		if n.Pending != "" && (n.Within != (graph.ID{}) || n.External == "" || n.Deleting) {
+			return false
+		}
+	}
+	return true
+}
+
+// glance is a poll by a bulk read, unless there was one since the last poll of the entry.
+func (c *Controller) glance(ctx context.Context, x *executor, e *entry) *cloud.Error {
+	e.mu.Lock()
+	polled := e.polled
+	e.mu.Unlock()
+	needed := func() bool { return !c.ledger.lastBulk(x.provider.Name()).began.After(polled) }
+	_, findings, err := c.ledger.fill(ctx, x, c.cfg.Cluster, needed)
+	if err != nil {
+		return err
+	}
+	for _, f := range findings {
+		if f.news && f.entry != e {
+			c.wake(ctx, f.entry.gateway)
+		}
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.polled = c.now()
+	e.polls++
+	return nil
 }
 
 // glimpseFits tells whether all that an audit saw from outside is as want asks for. While no audit came by, nothing speaks against it.

@@ -198,3 +198,33 @@ func TestOrphansInACloudReadWithoutContent(t *testing.T) {
 		t.Errorf("%d resources are left, want the 4 of the Gateway", got)
 	}
 }
+
+// However many Gateways wait for their load balancers to be provisioned, they are looked at together, and from outside.
+func TestPollsOfACloudReadWithoutContentAreShared(t *testing.T) {
+	w := outside(t, 1)
+	if _, bulk, _ := w.audit(); bulk != 1 {
+		t.Fatalf("%d bulk reads by an audit, want 1", bulk)
+	}
+	const n = 20
+	w.cloud.set(func() { w.cloud.polls = 1 << 30 })
+	for i := range n {
+		name := fmt.Sprintf("new%d", i)
+		w.apply(gateway(name), route("r"+name, name, "web"))
+	}
+	w.until("all are being provisioned", func() bool { return w.cloud.pendings() == n })
+	w.cloud.take()
+	w.until("polled for a while", func() bool { _, scopes := w.cloud.peek(); return len(scopes) > 10 })
+	w.cloud.set(func() { w.cloud.polls = 1 })
+	for i := range n {
+		w.programmed(fmt.Sprintf("new%d", i))
+	}
+	_, scopes := w.cloud.take()
+	for _, s := range scopes {
+		if s.UID != "" {
+			t.Fatalf("a Gateway was read by itself while it waited: %v", scopes)
+		}
+	}
+	if got := w.gateway("new7").Status.Addresses; len(got) != 1 || got[0].Value != "192.0.2.1" {
+		t.Errorf("addresses when it is done: %v", got)
+	}
+}
