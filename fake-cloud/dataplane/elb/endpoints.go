@@ -9,25 +9,25 @@ import (
 	"github.com/cloudgate-dev/cloudgate/pkg/proxy"
 )
 
-// endpoints are the targets that get traffic, and those that keep what they have: the healthy ones, or where too few are, all that were
-// found unhealthy besides. What has not been checked yet gets none.
+// endpoints are the targets that get traffic, and those that keep what they have: the healthy ones, or where too few are, all that are
+// registered, whatever their checks say or have not said yet. A group without targets is what is answered with 503.
+// https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-health-checks.html
 func (g *group) endpoints(now time.Time) []proxy.Endpoint {
-	var healthy, known int
+	var healthy, registered int
 	grown := false // a target has its full share
 	for _, t := range g.targets {
-		switch t.verdict(g.view) {
-		case check.Healthy:
+		if t.row.Draining || !t.address.IsValid() {
+			continue
+		}
+		registered++
+		if t.verdict(g.view) == check.Healthy {
 			healthy++
-			known++
 			grown = grown || !t.healthy.IsZero() && !t.ramp
-		case check.Unhealthy:
-			known++
-			t.healthy = time.Time{}
-		case check.Initial:
+		} else {
 			t.healthy = time.Time{}
 		}
 	}
-	open := known > 0 && healthy < atLeast(g.view.Attributes, known)
+	open := healthy < atLeast(g.view.Attributes, registered)
 	slow := seconds(g.view.Attributes, "slow_start.duration_seconds", 0)
 	g.ramps = false
 	var out []proxy.Endpoint
@@ -37,7 +37,7 @@ func (g *group) endpoints(now time.Time) []proxy.Endpoint {
 			continue
 		}
 		verdict := t.verdict(g.view)
-		e := proxy.Endpoint{Address: t.address, Draining: row.Draining || verdict != check.Healthy && !open || verdict == check.Initial}
+		e := proxy.Endpoint{Address: t.address, Draining: row.Draining || verdict != check.Healthy && !open}
 		if e.Draining {
 			e.Drain = g.grace(row.Draining, verdict)
 		}
