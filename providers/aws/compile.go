@@ -188,11 +188,14 @@ func (c *compiler) frontendGroups(ports []Ingress) ([]string, []graph.ID) {
 			ingress = append(ingress, Ingress{Protocol: p.Protocol, Port: p.Port, CIDR: maskedCIDR(cidr)})
 		}
 	}
+	ingress = slices.Compact(sortedBy(ingress, Ingress.compare))
+	if len(ingress) > mostIngress {
+		c.refuse(c.gateway(), cloud.Quota, fmt.Sprintf("a security group in AWS has at most %d rules, and the ports and source ranges make %d: the last are left out",
+			mostIngress, len(ingress)))
+		ingress = ingress[:mostIngress]
+	}
 	id := graph.ID{Kind: KindSecurityGroup, Name: "frontend"}
-	c.add(graph.Node{ID: id, Spec: &SecurityGroup{
-		Marked:  c.marks.mark(id.Name, c.gateway()),
-		Ingress: slices.Compact(sortedBy(ingress, Ingress.compare)),
-	}})
+	c.add(graph.Node{ID: id, Spec: &SecurityGroup{Marked: c.marks.mark(id.Name, c.gateway()), Ingress: ingress}})
 	return []string{id.Name}, []graph.ID{id}
 }
 

@@ -29,6 +29,7 @@ type atom struct {
 	pools       []poolShare // of a forward
 	hostRewrite *Rewrite
 	urlRewrite  *Rewrite
+	outcome     string // equal for atoms that do the same
 }
 
 // pathValues are what the path has to match one of: patterns, or expressions.
@@ -76,6 +77,7 @@ func (l lowering) atom(r *ir.Rule) (atom, bool) {
 	}
 	l.act(&v, r, &a)
 	a.fit(&v)
+	a.outcome = a.outcomeOf()
 	return a, l.judge(r.Source, v)
 }
 

@@ -223,7 +223,7 @@ func healthCheck(pool *ir.Pool, use targetGroupUse) HealthCheck {
 	h := pool.Health
 	if h != nil {
 		check.Interval = seconds(h.Interval, 5, 300)
-		check.Timeout = min(seconds(h.Timeout, 2, 120), check.Interval)
+		check.Timeout = min(seconds(h.Timeout, 2, 120), check.Interval-1)
 		check.Healthy, check.Unhealthy = threshold(h.HealthyThreshold), threshold(h.UnhealthyThreshold)
 	}
 	asked := h != nil && h.Kind == ir.HealthHTTP

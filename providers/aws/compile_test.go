@@ -336,3 +336,34 @@ func TestSettings(t *testing.T) {
 		t.Error("want an error for settings that are not known")
 	}
 }
+
+// TestIngressQuota leaves out what a security group has no room for: it rather keeps somebody out than lets nobody in.
+func TestIngressQuota(t *testing.T) {
+	var ranges []string
+	for i := range 70 {
+		ranges = append(ranges, fmt.Sprintf(`"10.%d.0.0/16"`, i))
+	}
+	lb := httpWith(ir.Rule{})
+	lb.Settings = json.RawMessage(`{"sourceRanges":[` + strings.Join(ranges, ",") + `]}`)
+	got := compile(t, lb)
+	if n := len(specs[*aws.SecurityGroup](got.Graph)[0].Ingress); n != 60 || len(got.Refused) != 1 || got.Refused[0].Kind != cloud.Quota {
+		t.Errorf("want 60 rules and a refusal, got %d and %v", n, got.Refused)
+	}
+}
+
+// TestCompileManyRules bounds the work for a listener of many hosts and paths by its size: it has to end.
+func TestCompileManyRules(t *testing.T) {
+	var rules []ir.Rule
+	for h := range 100 {
+		for p := range 30 {
+			rules = append(rules, ir.Rule{
+				Source: route(fmt.Sprint("r", h/10)), Match: ir.Match{Hostname: fmt.Sprintf("h%d.example.com", h), Path: prefix(fmt.Sprint("/", p))},
+			})
+		}
+	}
+	got := compile(t, httpWith(rules...))
+	measured(t, "%d rules of the IR become %d, and %d routes are refused some", len(rules), len(rulesOf(got.Graph)), len(got.Refused))
+	if len(rulesOf(got.Graph)) != 100 {
+		t.Errorf("want the quota's 100 rules, got %d", len(rulesOf(got.Graph)))
+	}
+}

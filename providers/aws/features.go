@@ -10,16 +10,18 @@ func Features() ir.Features {
 		ir.FeatureHTTP, ir.FeatureHTTPS, ir.FeatureTLSPassthrough, ir.FeatureTLSTerminate, ir.FeatureTCP, ir.FeatureUDP, ir.FeatureGRPC,
 		ir.FeatureSeveralCertificates, ir.FeaturePathRegex, ir.FeatureHeaderRegex, ir.FeatureMethodMatch,
 		ir.FeatureRedirect, ir.FeatureRedirectScheme, ir.FeatureRedirectPort, ir.FeatureRedirectPath,
-		ir.FeatureHostRewrite, ir.FeaturePathRewrite, ir.FeatureBackendWebSocket, ir.FeatureClientValidation, ir.FeatureClientInsecureFallback,
+		ir.FeatureHostRewrite, ir.FeaturePathRewrite, ir.FeatureBackendWebSocket,
 		ir.FeatureDrainTimeout, ir.FeatureLeastRequest, ir.FeatureHealthCheck,
 	} {
 		f[name] = ir.Support{Grade: ir.Exact}
 	}
 	for name, difference := range map[ir.Feature]string{
-		ir.FeatureQueryMatch:    "the case of letters in names and values of query parameters makes no difference",
-		ir.FeatureBackendHTTP2:  "that takes an HTTPS listener, and requests of clients that do not speak HTTP/2 are answered with status 464",
-		ir.FeatureBackendTLS:    "the certificates of backends are not verified",
-		ir.FeatureSessionCookie: "the cookie is AWS's own, AWSALB, for all paths, and a session ends so long after its last request, or 7 days after it",
+		ir.FeatureClientValidation:       "clients are verified by the trust store in AWS that the GatewayConfig names, not by the referenced certificates",
+		ir.FeatureClientInsecureFallback: "certificates of clients are not verified at all, and passed on to backends in the header X-Amzn-Mtls-Clientcert",
+		ir.FeatureQueryMatch:             "the case of letters in names and values of query parameters makes no difference",
+		ir.FeatureBackendHTTP2:           "that takes an HTTPS listener, and requests of clients that do not speak HTTP/2 are answered with status 464",
+		ir.FeatureBackendTLS:             "the certificates of backends are not verified",
+		ir.FeatureSessionCookie:          "the cookie is AWS's own, AWSALB, for all paths, and a session ends so long after its last request, or 7 days after it",
 	} {
 		f[name] = ir.Support{Grade: ir.Approximate, Difference: difference}
 	}

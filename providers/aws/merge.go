@@ -136,15 +136,15 @@ func (a *atom) family() string {
 		Does              string
 		Rest              []Condition
 		Any, Regex, Plain bool
-	}{a.source, a.outcome(), a.rest, len(a.path.values) == 0, a.path.regex, plainHost(a.match.Hostname)})
+	}{a.source, a.outcome, a.rest, len(a.path.values) == 0, a.path.regex, plainHost(a.match.Hostname)})
 	if err != nil {
 		return a.rank // strings always encode
 	}
 	return string(text)
 }
 
-// outcome is equal for atoms that do the same.
-func (a *atom) outcome() string {
+// outcomeOf is equal for atoms that do the same.
+func (a *atom) outcomeOf() string {
 	type share struct {
 		Pool, Version string
 		Weight        uint64
@@ -265,10 +265,9 @@ func allFit(like *atom, hosts, keys []string, paths map[string]pathValues, heigh
 func movable(all []atom, place map[*atom]int, b block) bool {
 	first := place[b.atoms[0]]
 	for _, a := range b.atoms[1:] {
-		outcome := a.outcome()
 		for i := first + 1; i < place[a]; i++ {
 			passed := &all[i]
-			if !disjoint(&passed.match, &a.match) && passed.outcome() != outcome {
+			if !disjoint(&passed.match, &a.match) && passed.outcome != a.outcome {
 				return false
 			}
 		}

@@ -8,6 +8,7 @@ const (
 	mostGroups        = 100  // target groups of an Application Load Balancer
 	mostActionGroups  = 5    // target groups of one action
 	mostCertificates  = 26   // of a listener: the default and 25 more
+	mostIngress       = 60   // rules of a security group
 	mostTargets       = 1000 // of a target group
 	mostMatchValues   = 5    // of the conditions of a rule together
 	mostWildcards     = 5    // in the conditions of a rule together
