@@ -204,33 +204,72 @@ func made(want graph.Node, external string, spec graph.Spec) graph.Node {
 // was lost. If it bears our mark and differs, what we know is old, and Observe will tell. Anybody else's is left alone. place says what
 // it has taken.
 func (a *applier) adopt(op, place string, want, n graph.Node) (graph.Node, error) {
-	var mark Marked
-	if m, ok := n.Spec.(interface{ mark() Marked }); ok {
-		mark = m.mark()
-	}
-	if ownerOf(mark.Tags) != a.owner {
-		return graph.Node{}, invalid(op, "%s is taken by a resource that does not belong to this Gateway: delete it", place)
-	}
 	n.Within = want.Within
-	if n.ID != want.ID || !want.Same(n) {
+	tags := tagsIn(n.Spec)
+	switch {
+	case ownerOf(tags) == a.owner && n.ID == want.ID && want.Same(n):
+		return n, nil
+	case ownerOf(tags) == a.owner:
 		return graph.Node{}, conflict(op, "%s is taken by what differs from what is wanted", place)
+	case len(tags) == 0 && isNamed(want.ID.Kind):
+		return graph.Node{}, untagged(op, place)
+	default:
+		return graph.Node{}, foreign(op, place)
 	}
-	return n, nil
+}
+
+// isNamed tells whether resources of a kind have names in AWS. Nobody else gives one that begins as ours.
+func isNamed(kind graph.Kind) bool {
+	return kind == KindLoadBalancer || kind == KindTargetGroup || kind == KindSecurityGroup
+}
+
+func foreign(op, place string) error {
+	return invalid(op, "%s is taken by a resource that does not belong to this Gateway: delete it", place)
+}
+
+// untagged is the error for what has one of our names and no tags: AWS may tell of them a moment later than of the resource.
+func untagged(op, place string) error {
+	return conflict(op, "%s is taken by a resource without tags", place)
 }
 
 // mark returns the tags of any spec.
 func (m Marked) mark() Marked { return m }
 
+func tagsIn(spec graph.Spec) map[string]string {
+	if m, ok := spec.(interface{ mark() Marked }); ok {
+		return m.mark().Tags
+	}
+	return nil
+}
+
 // checkOwner holds that what AWS returned for a create, which it does too where there was such a resource before, is ours.
 func (a *applier) checkOwner(ctx context.Context, op, name, arn string) error {
 	tags, err := a.tagsOf(ctx, []string{arn})
-	if err != nil {
+	switch {
+	case err != nil:
+		return err
+	case ownerOf(tags[arn]) == a.owner:
+		return nil
+	case len(tags[arn]) == 0:
+		return untagged(op, "the name "+name)
+	default:
+		return foreign(op, "the name "+name)
+	}
+}
+
+// unfinished is the error of a create that made the resource and could not finish it. What was made has to be observed: then the rest is an
+// update, which says again what is wrong. What passes is tried again as it is.
+func unfinished(err error) error {
+	var e *cloud.Error
+	if !errors.As(err, &e) {
 		return err
 	}
-	if ownerOf(tags[arn]) != a.owner {
-		return invalid(op, "the name %s is taken by a resource that does not belong to this Gateway: delete it", name)
+	switch e.Kind {
+	case cloud.Invalid, cloud.Unsupported, cloud.Denied, cloud.Quota:
+		return &cloud.Error{Kind: cloud.Conflict, Op: e.Op, Err: e.Err}
+	case cloud.Unknown, cloud.Throttled, cloud.Unavailable, cloud.Conflict, cloud.NotFound:
 	}
-	return nil
+	return err
 }
 
 // retag makes the tags of a resource of elbv2 those that are wanted.

@@ -1,6 +1,7 @@
 package aws
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -35,7 +36,7 @@ func (a *applier) createGroup(ctx context.Context, want graph.Node, spec *Securi
 		return graph.Node{}, badAnswer(op)
 	}
 	if err := a.allow(ctx, id, spec.Ingress); err != nil {
-		return graph.Node{}, err
+		return graph.Node{}, unfinished(err)
 	}
 	return made(want, id, spec.made()), nil
 }
@@ -137,6 +138,14 @@ func (a *applier) updateGroup(ctx context.Context, want graph.Node, spec *Securi
 		return graph.Node{}, err
 	}
 	return made(want, got.External, spec.made()), nil
+}
+
+func (p *Provider) groupRules(ctx context.Context, group string) ([]ec2types.SecurityGroupRule, error) {
+	return collect(ctx,
+		ec2.NewDescribeSecurityGroupRulesPaginator(p.ec2, &ec2.DescribeSecurityGroupRulesInput{Filters: []ec2types.Filter{filter("group-id", group)}}),
+		func(o *ec2.DescribeSecurityGroupRulesOutput) []ec2types.SecurityGroupRule {
+			return o.SecurityGroupRules
+		})
 }
 
 // ingressChanges returns what is wanted and no rule says, and the ids of the rules that are not wanted.
@@ -244,41 +253,37 @@ func (a *applier) setNodeAccess(ctx context.Context, want graph.Node, spec *Node
 		}
 	}
 	stale := make(map[string][]string)
+	var now []tagged[ec2types.SecurityGroupRule]
 	for _, r := range there {
-		if p := readPermission(r.has); wanted[p] {
-			delete(wanted, p)
-			if err := a.retagEC2(ctx, []string{r.arn}, spec.Tags, r.tags); err != nil {
-				return graph.Node{}, err
-			}
-		} else {
+		p := readPermission(r.has)
+		if !wanted[p] {
 			stale[p.group] = append(stale[p.group], r.arn)
+			continue
 		}
-	}
-	for _, group := range groups {
-		if err := a.admit(ctx, group, wanted, spec.Tags); err != nil {
+		delete(wanted, p)
+		if err := a.retagEC2(ctx, []string{r.arn}, spec.Tags, r.tags); err != nil {
 			return graph.Node{}, err
 		}
+		r.tags = spec.Tags
+		now = append(now, r)
+	}
+	for _, group := range groups {
+		admitted, err := a.admit(ctx, group, wanted, spec.Tags)
+		if err != nil {
+			return graph.Node{}, unfinished(err)
+		}
+		now = append(now, admitted...)
 	}
 	for _, group := range sortedKeys(stale) {
 		if err := a.revoke(ctx, group, stale[group]); err != nil {
 			return graph.Node{}, err
 		}
 	}
-	return a.readBack(ctx, op, want)
-}
-
-// readBack returns a NodeAccess as it is now: only AWS knows the ids of its rules.
-func (a *applier) readBack(ctx context.Context, op string, want graph.Node) (graph.Node, error) {
-	rules, err := a.permissionsOf(ctx, want.ID)
-	if err != nil {
-		return graph.Node{}, err
+	if len(now) == 0 {
+		return graph.Node{}, invalid(op, "it lets nobody in anywhere")
 	}
-	for _, n := range nodeAccessOf(rules, a.known()) {
-		if n.ID == want.ID {
-			return n, nil
-		}
-	}
-	return graph.Node{}, conflict(op, "the permissions that were made are not there")
+	sortTagged(now)
+	return nodeAccessOf(now, a.known())[0], nil
 }
 
 // permissionsOf lists the rules of one NodeAccess.
@@ -292,8 +297,11 @@ func (a *applier) permissionsOf(ctx context.Context, id graph.ID) ([]tagged[ec2t
 	return all, nil
 }
 
-// admit adds those of the permissions that are for a group, in one call.
-func (a *applier) admit(ctx context.Context, group string, wanted map[permission]bool, tags map[string]string) error {
+// admit adds those of the permissions that are for a group, in one call, and returns the rules that they became.
+func (a *applier) admit(
+	ctx context.Context, group string, wanted map[permission]bool, tags map[string]string,
+) ([]tagged[ec2types.SecurityGroupRule], error) {
+	const op = "AuthorizeSecurityGroupIngress"
 	var list []permission
 	for p := range wanted {
 		if p.group == group {
@@ -301,13 +309,10 @@ func (a *applier) admit(ctx context.Context, group string, wanted map[permission
 		}
 	}
 	if len(list) == 0 {
-		return nil
+		return nil, nil
 	}
 	slices.SortFunc(list, func(x, y permission) int {
-		if c := x.ports.compare(y.ports); c != 0 {
-			return c
-		}
-		return strings.Compare(x.source, y.source)
+		return cmp.Or(x.ports.compare(y.ports), strings.Compare(x.source, y.source))
 	})
 	in := &ec2.AuthorizeSecurityGroupIngressInput{
 		GroupId:           aws.String(group),
@@ -319,12 +324,35 @@ func (a *applier) admit(ctx context.Context, group string, wanted map[permission
 			UserIdGroupPairs: []ec2types.UserIdGroupPair{{GroupId: aws.String(p.source)}},
 		})
 	}
-	_, err := call(ctx, a.ec2.AuthorizeSecurityGroupIngress, in)
+	out, err := call(ctx, a.ec2.AuthorizeSecurityGroupIngress, in)
 	if hasCode(err, codeDuplicatePermission) {
-		return invalid("AuthorizeSecurityGroupIngress",
-			"security group %s lets the load balancers in already by a rule that does not belong to this Gateway: delete the rule", group)
+		return nil, a.explainDuplicate(ctx, op, group, list)
 	}
-	return err
+	if err != nil {
+		return nil, err
+	}
+	var rules []tagged[ec2types.SecurityGroupRule]
+	for _, r := range out.SecurityGroupRules {
+		rules = append(rules, tagged[ec2types.SecurityGroupRule]{arn: aws.ToString(r.SecurityGroupRuleId), tags: tags, has: r})
+	}
+	if len(rules) != len(list) {
+		return nil, badAnswer(op)
+	}
+	return rules, nil
+}
+
+// explainDuplicate tells whose rule is in the way: one of ours that was not listed yet, or somebody else's.
+func (a *applier) explainDuplicate(ctx context.Context, op, group string, list []permission) error {
+	rules, err := a.groupRules(ctx, group)
+	if err != nil {
+		return err
+	}
+	for _, r := range rules {
+		if slices.Contains(list, readPermission(r)) && ownerOf(tagMap(r.Tags)) != a.owner {
+			return invalid(op, "security group %s lets the load balancers in already by a rule that does not belong to this Gateway: delete the rule", group)
+		}
+	}
+	return conflict(op, "security group %s lets the load balancers in already", group)
 }
 
 func (a *applier) deleteNodeAccess(ctx context.Context, got graph.Node) error {

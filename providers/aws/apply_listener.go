@@ -53,10 +53,10 @@ func (a *applier) createListener(ctx context.Context, want graph.Node, spec *Lis
 	}
 	arn := aws.ToString(out.Listeners[0].ListenerArn)
 	if err := a.setMoreCertificates(ctx, arn, certificates, nil); err != nil {
-		return graph.Node{}, certificateGone(err, spec.Certificates)
+		return graph.Node{}, unfinished(certificateGone(err, spec.Certificates))
 	}
 	if err := a.setListenerAttributes(ctx, arn, spec.Attributes); err != nil {
-		return graph.Node{}, err
+		return graph.Node{}, unfinished(err)
 	}
 	return made(want, arn, spec.made(certificates)), nil
 }

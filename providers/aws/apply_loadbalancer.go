@@ -49,7 +49,7 @@ func (a *applier) createLoadBalancer(ctx context.Context, want graph.Node, spec 
 		}
 	}
 	if err := a.setLoadBalancerAttributes(ctx, arn, spec.Attributes); err != nil {
-		return graph.Node{}, err
+		return graph.Node{}, unfinished(err)
 	}
 	slices.Sort(subnets)
 	return withState(made(want, arn, spec.made(subnets)), lb), nil

@@ -44,10 +44,10 @@ func (a *applier) createTargetGroup(ctx context.Context, want graph.Node, spec *
 		return graph.Node{}, err
 	}
 	if err := a.setTargetGroupAttributes(ctx, arn, spec.NonDefault()); err != nil {
-		return graph.Node{}, err
+		return graph.Node{}, unfinished(err)
 	}
 	if err := a.setTargets(ctx, arn, spec, spec.Targets, nil); err != nil {
-		return graph.Node{}, err
+		return graph.Node{}, unfinished(err)
 	}
 	return made(want, arn, spec.made()), nil
 }
