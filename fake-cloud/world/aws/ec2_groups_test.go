@@ -164,6 +164,10 @@ func TestRulesPerSecurityGroup(t *testing.T) {
 	refused(a, "RulesPerSecurityGroupLimitExceeded", a.AuthorizeSecurityGroupIngress, &ec2.AuthorizeSecurityGroupIngressInput{
 		GroupId: &id, IpPermissions: []types.IpPermission{{IpProtocol: ptr("tcp"), FromPort: ptr(int32(1)), ToPort: ptr(int32(1)), PrefixListIds: []types.PrefixListId{{PrefixListId: ptr("pl-3b927c52")}}}},
 	})
+	lists := do(a, a.DescribeManagedPrefixLists, &ec2.DescribeManagedPrefixListsInput{Filters: []types.Filter{filter("prefix-list-name", "*.cloudfront.origin-facing")}}).PrefixLists
+	if len(lists) != 1 || *lists[0].PrefixListId != "pl-3b927c52" {
+		t.Errorf("want the list that a rule can name, got %+v", lists)
+	}
 	a.Cloud().SetQuota("security-groups-per-vpc", 2)
 	refused(a, "SecurityGroupLimitExceeded", a.CreateSecurityGroup, &ec2.CreateSecurityGroupInput{GroupName: ptr("x"), Description: ptr("d")})
 }

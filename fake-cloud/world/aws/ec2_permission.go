@@ -102,24 +102,11 @@ func peersOf(e types.IpPermission, findGroup func(types.UserIdGroupPair) (peer, 
 	for _, l := range e.PrefixListIds {
 		id := awssdk.ToString(l.PrefixListId)
 		if _, ok := managedPrefixLists[id]; !ok {
-			return nil, faultf("InvalidPrefixListID.NotFound", "The prefix list ID '%s' does not exist", id)
+			return nil, absentPrefixList(id)
 		}
 		out = append(out, describedPeer{peer{prefixList: id}, l.Description})
 	}
 	return out, nil
-}
-
-// managedPrefixList is a list of networks that AWS keeps; it counts as as many rules as it may hold.
-type managedPrefixList struct {
-	service string // the list is com.amazonaws.REGION.SERVICE, or global
-	weight  int
-}
-
-// managedPrefixLists are the lists that there are in every region.
-var managedPrefixLists = map[string]managedPrefixList{
-	"pl-63a5400a": {"s3", 15},
-	"pl-02cd2c6b": {"dynamodb", 10},
-	"pl-3b927c52": {"global.cloudfront.origin-facing", 55},
 }
 
 // canonicalCIDR clears the bits beyond the prefix, as AWS does.
