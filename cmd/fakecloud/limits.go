@@ -32,6 +32,7 @@ func (f *flags) addLimits(fs *pflag.FlagSet) {
 
 	fs.DurationVar(&o.HeadTimeout, "head-timeout", d.HeadTimeout, "for a request's head, and for a TLS handshake; negative: none, as for the other timeouts")
 	fs.DurationVar(&o.IdleTimeout, "idle-timeout", d.IdleTimeout, "between the requests of a connection")
+	fs.DurationVar(&o.ClientLifetime, "client-lifetime", d.ClientLifetime, "after which a client's connection gets no request more")
 	fs.DurationVar(&o.BodyTimeout, "body-timeout", d.BodyTimeout, "for a request's body, beyond what it takes at --body-rate")
 	fs.IntVar(&o.BodyRate, "body-rate", d.BodyRate, "bytes a second that a client has to send at least")
 	fs.DurationVar(&o.WriteTimeout, "write-timeout", d.WriteTimeout, "for a client to take 64 KiB of a response")
@@ -75,7 +76,7 @@ func (f *flags) checkLimits() error {
 		flag  string
 		value time.Duration
 	}{
-		{"head-timeout", o.HeadTimeout}, {"idle-timeout", o.IdleTimeout}, {"body-timeout", o.BodyTimeout}, {"write-timeout", o.WriteTimeout},
+		{"head-timeout", o.HeadTimeout}, {"idle-timeout", o.IdleTimeout}, {"client-lifetime", o.ClientLifetime}, {"body-timeout", o.BodyTimeout}, {"write-timeout", o.WriteTimeout},
 		{"drain-timeout", o.DrainTimeout}, {"tunnel-idle-timeout", o.TunnelIdle}, {"udp-idle-timeout", o.UDPIdle},
 		{"dial-timeout", o.DialTimeout}, {"response-timeout", o.ResponseTimeout}, {"stream-timeout", o.StreamTimeout},
 		{"upstream-idle-timeout", o.UpstreamIdle}, {"upstream-lifetime", o.UpstreamLifetime},

@@ -19,6 +19,11 @@ func TestStakeDrains(t *testing.T) {
 			p.Endpoints[0].Draining = draining
 			return p
 		}
+		own := func(drain, limit time.Duration) *Pool {
+			p := pool(limit, true)
+			p.Endpoints[0].Drain = drain
+			return p
+		}
 		gone := func() *Pool { return limited(&Pool{Protocol: protocol}, Limits{Drain: time.Millisecond}) }
 		other := poolSpeaking(protocol, up)
 		for _, test := range []struct {
@@ -29,6 +34,9 @@ func TestStakeDrains(t *testing.T) {
 			released bool
 		}{
 			{"it drains", pool(time.Millisecond, false), []*Pool{pool(time.Millisecond, true)}, 502, false},
+			{"it drains, in its own time", pool(time.Hour, false), []*Pool{own(time.Millisecond, time.Hour)}, 502, false},
+			{"its own time is longer", pool(time.Millisecond, false), []*Pool{own(time.Hour, time.Millisecond)}, 200, true},
+			{"its own time, where the pool has no limit", pool(0, false), []*Pool{own(time.Millisecond, 0)}, 200, true},
 			{"it is removed", pool(time.Millisecond, false), []*Pool{gone()}, 502, false},
 			{"its pool is removed", pool(time.Millisecond, false), []*Pool{nil}, 502, false},
 			{"it drains, then is removed", pool(time.Hour, false), []*Pool{pool(time.Hour, true), gone()}, 502, false},
