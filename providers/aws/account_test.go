@@ -59,33 +59,33 @@ func openAccount(t *testing.T, change func(*fakeaws.Config)) *account {
 		t.Fatal(err)
 	}
 	a := &account{cloud: cloud, region: cloud.Region(testRegion), journal: journal.New(200_000)}
-	a.api, a.url = serve(t, cloud, a.journal)
-	_, quiet := serve(t, cloud, journal.New(1))
+	a.api, a.url = serve(t, cloud, a.journal, map[string]throttle.Rate{})
+	_, quiet := serve(t, cloud, journal.New(1), map[string]throttle.Rate{})
 	t.Cleanup(func() {
 		if err := cloud.Close(); err != nil {
 			t.Errorf("fake AWS: %v", err)
 		}
 	})
-	a.provider, a.witness = providerAt(t, a.url), providerAt(t, quiet)
+	a.provider, a.witness = providerAt(t, a.url, true), providerAt(t, quiet, true)
 	return a
 }
 
 // serve starts an API of an account, which ends with the test.
-func serve(t *testing.T, cloud *fakeaws.Cloud, j *journal.Journal) (api *awsapi.API, url string) {
+func serve(t *testing.T, cloud *fakeaws.Cloud, j *journal.Journal, rates map[string]throttle.Rate) (api *awsapi.API, url string) {
 	t.Helper()
 	api = awsapi.New(awsapi.Config{
 		Region: func(name string) any { return cloud.Region(name) }, RegionType: reflect.TypeFor[*fakeaws.Region](), Fault: asFault,
-		Clock: cloud.Clock(), Now: world.RealClock().Now, Journal: j, Rates: map[string]throttle.Rate{}, Log: slog.New(slog.DiscardHandler),
+		Clock: cloud.Clock(), Now: world.RealClock().Now, Journal: j, Rates: rates, Log: slog.New(slog.DiscardHandler),
 	})
 	server := httptest.NewServer(api)
 	t.Cleanup(server.Close)
 	return api, server.URL
 }
 
-func providerAt(t *testing.T, url string) *provider.Provider {
+func providerAt(t *testing.T, url string, unmetered bool) *provider.Provider {
 	t.Helper()
 	p, err := provider.New(t.Context(), provider.Config{
-		Region: testRegion, Endpoint: url, Credentials: credentials.NewStaticCredentialsProvider("test", "test", ""), Unmetered: true,
+		Region: testRegion, Endpoint: url, Credentials: credentials.NewStaticCredentialsProvider("test", "test", ""), Unmetered: unmetered,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -11,6 +11,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
+	"github.com/cloudgate-dev/cloudgate/fake-cloud/awsapi"
+	"github.com/cloudgate-dev/cloudgate/fake-cloud/journal"
 	fakeaws "github.com/cloudgate-dev/cloudgate/fake-cloud/world/aws"
 	"github.com/cloudgate-dev/cloudgate/pkg/cloud"
 	"github.com/cloudgate-dev/cloudgate/pkg/graph"
@@ -167,6 +169,26 @@ func TestRestartBudget(t *testing.T) {
 			if n.Spec != nil || n.External == "" {
 				t.Fatalf("%v: want an external name and no content, got %+v", owner, n)
 			}
+		}
+	}
+}
+
+// TestNothingIsThrottled makes and deletes a load balancer of an ordinary size in an account with AWS's rates: not one call is refused.
+func TestNothingIsThrottled(t *testing.T) {
+	a := openAccount(t, nil)
+	j := journal.New(1000)
+	_, url := serve(t, a.cloud, j, awsapi.DefaultRates())
+	p := providerAt(t, url, false)
+	s := providertest.NewSession(p, testOwner)
+	check(t, s.Converge(t.Context(), site(testOwner, []string{a.defaultGroup(t)}, 4, 12)))
+	check(t, s.Converge(t.Context(), nil))
+	if len(s.Errors) > 0 {
+		t.Errorf("want no error, got %v", s.Errors)
+	}
+	entries, _ := j.Since(0)
+	for _, e := range entries {
+		if e.Status != 200 {
+			t.Errorf("%s was answered with %d", e.Op, e.Status)
 		}
 	}
 }

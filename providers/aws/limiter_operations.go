@@ -22,8 +22,9 @@ type classKind uint8
 const (
 	describing  classKind = iota // reads
 	changing                     // changes of configuration
-	creating                     // load balancers come and go: AWS calls these resource intensive
+	creating                     // load balancers come, go and change their network: AWS calls these resource intensive
 	registering                  // targets come and go
+	importing                    // certificates
 )
 
 // budget is the rate of a class.
@@ -38,13 +39,14 @@ type budget struct {
 // https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html: 20 reads a second, 100 at once.
 var budgets = map[class]budget{
 	{elb.ServiceID, describing}:     {8, 30},
-	{elb.ServiceID, changing}:       {2.5, 8},
-	{elb.ServiceID, creating}:       {0.2, 8},
+	{elb.ServiceID, changing}:       {2.5, 30},
+	{elb.ServiceID, creating}:       {0.18, 8},
 	{elb.ServiceID, registering}:    {3.5, 15},
-	{ec2.ServiceID, describing}:     {10, 40},
-	{ec2.ServiceID, changing}:       {3, 20},
-	{acm.ServiceID, describing}:     {5, 8},
-	{acm.ServiceID, changing}:       {1, 2},
+	{ec2.ServiceID, describing}:     {15, 75},
+	{ec2.ServiceID, changing}:       {4, 40},
+	{acm.ServiceID, describing}:     {8, 8},
+	{acm.ServiceID, changing}:       {4, 4},
+	{acm.ServiceID, importing}:      {0.9, 1},
 	{tagging.ServiceID, describing}: {5, 8},
 }
 
@@ -63,9 +65,10 @@ func listOperations() map[operation]classKind {
 		"DescribeLoadBalancers", "DescribeLoadBalancerAttributes", "DescribeListeners", "DescribeListenerAttributes",
 		"DescribeListenerCertificates", "DescribeRules", "DescribeTags", "DescribeTargetGroups", "DescribeTargetGroupAttributes",
 		"DescribeTargetHealth")
-	add(elb.ServiceID, creating, "CreateLoadBalancer", "DeleteLoadBalancer")
+	add(elb.ServiceID, creating,
+		"CreateLoadBalancer", "DeleteLoadBalancer", "SetSecurityGroups", "SetSubnets", "SetIpAddressType")
 	add(elb.ServiceID, changing,
-		"ModifyLoadBalancerAttributes", "SetSecurityGroups", "SetSubnets", "SetIpAddressType",
+		"ModifyLoadBalancerAttributes",
 		"CreateListener", "ModifyListener", "ModifyListenerAttributes", "DeleteListener",
 		"AddListenerCertificates", "RemoveListenerCertificates",
 		"CreateRule", "ModifyRule", "DeleteRule", "SetRulePriorities",
@@ -79,8 +82,9 @@ func listOperations() map[operation]classKind {
 		"CreateSecurityGroup", "DeleteSecurityGroup", "AuthorizeSecurityGroupIngress", "RevokeSecurityGroupIngress",
 		"CreateTags", "DeleteTags")
 	add(acm.ServiceID, describing, "ListCertificates", "DescribeCertificate", "ListTagsForCertificate")
+	add(acm.ServiceID, importing, "ImportCertificate")
 	add(acm.ServiceID, changing,
-		"ImportCertificate", "DeleteCertificate", "AddTagsToCertificate", "RemoveTagsFromCertificate")
+		"DeleteCertificate", "AddTagsToCertificate", "RemoveTagsFromCertificate")
 	add(tagging.ServiceID, describing, "GetResources")
 	return list
 }
