@@ -8,6 +8,8 @@ import (
 	"os"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+
 	"github.com/cloudgate-dev/cloudgate/fake-cloud/world/disk"
 )
 
@@ -77,6 +79,9 @@ func (c *Cloud) open() error {
 	if err != nil {
 		return err
 	}
+	if err := c.checkOwner(); err != nil {
+		return errors.Join(err, file.Close())
+	}
 	c.seq = seq
 	// An empty batch shows now whether the file can be written.
 	if err := file.Commit(disk.Batch{Seq: seq}); err != nil {
@@ -88,6 +93,18 @@ func (c *Cloud) open() error {
 	c.claim()
 	c.reschedule()
 	go c.commitLoop()
+	return nil
+}
+
+// checkOwner refuses the state of another account: its ARNs would be of that.
+func (c *Cloud) checkOwner() error {
+	for _, r := range c.regions {
+		for _, v := range r.vpcs.all() {
+			if owner := aws.ToString(v.Spec.OwnerId); owner != c.cfg.AccountID {
+				return fmt.Errorf("state file %s is of account %s, not of %s: choose another file, or that account", c.cfg.Path, owner, c.cfg.AccountID)
+			}
+		}
+	}
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -155,4 +156,28 @@ func TestResetMakesARegionNew(t *testing.T) {
 		t.Errorf("want a new region, got %d load balancers, %d target groups, %d subnets", len(v.LoadBalancers), len(v.TargetGroups), len(a.subnetIDs()))
 	}
 	a.alb("web")
+}
+
+func TestTheStateOfAnotherAccountIsRefused(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "aws.db")
+	a := accountFor(t, func(c *Config) { c.Path = file })
+	if err := a.cloud.Close(); err != nil {
+		t.Fatal(err)
+	}
+	cfg := a.cloud.cfg
+	cfg.AccountID = "210987654321"
+	if _, err := New(cfg); err == nil || !strings.Contains(err.Error(), DefaultAccountID) {
+		t.Errorf("want a refusal that names the account, got %v", err)
+	}
+	for _, wrong := range []func(*Config){
+		func(c *Config) { c.AccountID = "1" },
+		func(c *Config) { c.VPCCIDR = netip.MustParsePrefix("10.0.0.0/25") },
+		func(c *Config) { c.VPCCIDR = netip.MustParsePrefix("2001:db8::/32") },
+	} {
+		cfg := a.cloud.cfg
+		wrong(&cfg)
+		if _, err := New(cfg); err == nil {
+			t.Error("a wrong configuration was taken")
+		}
+	}
 }
