@@ -10,15 +10,12 @@ import (
 	"github.com/cloudgate-dev/cloudgate/pkg/proxy"
 )
 
-// responseEdits are what a listener's attributes do to every answer.
-type responseEdits struct{ proxy.HeaderEdit }
-
-// compileActions returns what the last of the actions does. Those before it ask who the client is (OIDC, Cognito, a token), which nobody
-// here can answer: a rule with one answers 500, as if that had failed.
-func compileActions(actions []types.Action, transforms []types.RuleTransform, edits responseEdits) proxy.Action {
+// compileActions returns what the last of the actions does; edits are what the listener does to every answer. The actions before it ask
+// who the client is (OIDC, Cognito, a token), which nobody here can answer: a rule with one answers 500, as if that had failed.
+func compileActions(actions []types.Action, transforms []types.RuleTransform, edits proxy.HeaderEdit) proxy.Action {
 	last, failed := lastAction(actions)
 	if last == nil || failed {
-		return &proxy.Respond{Status: 500, ContentType: pageType, Body: page(500), ResponseHeaders: own(edits)}
+		return broken(edits)
 	}
 	switch last.Type {
 	case types.ActionTypeEnumRedirect:
@@ -29,7 +26,7 @@ func compileActions(actions []types.Action, transforms []types.RuleTransform, ed
 		return compileForward(last, transforms, edits)
 	default: // lastAction returns no others
 	}
-	return &proxy.Respond{Status: 500, ContentType: pageType, Body: page(500), ResponseHeaders: own(edits)}
+	return broken(edits)
 }
 
 // lastAction returns the action that answers, and whether one before it fails for sure.
@@ -45,11 +42,13 @@ func lastAction(actions []types.Action) (last *types.Action, failed bool) {
 	return last, failed
 }
 
-// own are the edits of answers that the load balancer makes itself.
-func own(edits responseEdits) proxy.HeaderEdit { return edits.HeaderEdit }
+// broken is what is answered for a rule that cannot be carried out.
+func broken(edits proxy.HeaderEdit) proxy.Action {
+	return &proxy.Respond{Status: 500, ContentType: pageType, Body: page(500), ResponseHeaders: edits}
+}
 
-func compileFixed(c *types.FixedResponseActionConfig, edits responseEdits) proxy.Action {
-	out := &proxy.Respond{Status: 500, ResponseHeaders: own(edits)}
+func compileFixed(c *types.FixedResponseActionConfig, edits proxy.HeaderEdit) proxy.Action {
+	out := &proxy.Respond{Status: 500, ResponseHeaders: edits}
 	if c == nil {
 		return out
 	}
@@ -64,11 +63,11 @@ func compileFixed(c *types.FixedResponseActionConfig, edits responseEdits) proxy
 	return out
 }
 
-func compileRedirect(c *types.RedirectActionConfig, edits responseEdits) proxy.Action {
+func compileRedirect(c *types.RedirectActionConfig, edits proxy.HeaderEdit) proxy.Action {
 	if c == nil {
-		return &proxy.Respond{Status: 500, ContentType: pageType, Body: page(500), ResponseHeaders: own(edits)}
+		return broken(edits)
 	}
-	out := &proxy.Redirect{Status: 302, ResponseHeaders: own(edits)}
+	out := &proxy.Redirect{Status: 302, ResponseHeaders: edits}
 	if c.StatusCode == types.RedirectActionStatusCodeEnumHttp301 {
 		out.Status = 301
 	}
@@ -86,8 +85,8 @@ func lowerProtocol(p string) string {
 	return strings.ToLower(p)
 }
 
-func compileForward(a *types.Action, transforms []types.RuleTransform, edits responseEdits) proxy.Action {
-	out := &proxy.Forward{ResponseHeaders: edits.HeaderEdit}
+func compileForward(a *types.Action, transforms []types.RuleTransform, edits proxy.HeaderEdit) proxy.Action {
+	out := &proxy.Forward{ResponseHeaders: edits}
 	tuples, sticky := tuples(a)
 	for _, t := range tuples {
 		out.Backends = append(out.Backends, proxy.Backend{Pool: value(t.TargetGroupArn, ""), Weight: weight(t, len(tuples))})

@@ -7,6 +7,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"github.com/cloudgate-dev/cloudgate/fake-cloud/world/aws"
+	"github.com/cloudgate-dev/cloudgate/pkg/proxy"
 )
 
 // asked is a request for a path of a host.
@@ -54,7 +55,7 @@ func FuzzRules(f *testing.F) {
 				},
 			})
 		}
-		table, _ := compileRules(l, responseEdits{})
+		table, _ := compileRules(l, proxy.HeaderEdit{})
 		if rule, found := table.Lookup(asked{"host.test", "/path"}); !found || rule.Value.Action == nil {
 			t.Errorf("nothing answers: %+v", rule)
 		}
@@ -69,7 +70,7 @@ func TestAConditionThatIsNotUnderstoodNeverHolds(t *testing.T) {
 	} {
 		l := &aws.ListenerView{Listener: &aws.Listener{Meta: aws.Meta{Key: "listener"}, Actions: []types.Action{fixed("404", "")}}}
 		l.Rules = []*aws.Rule{{Meta: aws.Meta{Key: "rule"}, Priority: 1, Conditions: []types.RuleCondition{c}, Actions: []types.Action{fixed("200", "")}}}
-		table, err := compileRules(l, responseEdits{})
+		table, err := compileRules(l, proxy.HeaderEdit{})
 		if err != nil {
 			t.Fatal(err)
 		}

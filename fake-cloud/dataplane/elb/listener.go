@@ -1,6 +1,7 @@
 package elb
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -210,11 +211,14 @@ func compileLimits(attributes map[string]string) *proxy.Limitations {
 const responsePrefix = "routing.http.response."
 
 // compileEdits returns what a listener's attributes do to every answer.
-func compileEdits(attributes map[string]string) responseEdits {
-	var edits responseEdits
-	for _, key := range sortedKeys(attributes) {
-		name, ok := strings.CutPrefix(key, responsePrefix)
-		if name, ok = cutSuffix(name, ".header_value", ok); ok && attributes[key] != "" {
+func compileEdits(attributes map[string]string) proxy.HeaderEdit {
+	var edits proxy.HeaderEdit
+	for _, key := range slices.Sorted(maps.Keys(attributes)) {
+		rest, ok := strings.CutPrefix(key, responsePrefix)
+		if !ok || attributes[key] == "" {
+			continue
+		}
+		if name, ok := strings.CutSuffix(rest, ".header_value"); ok {
 			edits.Set = append(edits.Set, proxy.Header{Name: strings.ReplaceAll(name, "_", "-"), Value: attributes[key]})
 		}
 	}
@@ -222,20 +226,6 @@ func compileEdits(attributes map[string]string) responseEdits {
 		edits.Remove = []string{"Server"}
 	}
 	return edits
-}
-
-func cutSuffix(s, suffix string, ok bool) (string, bool) {
-	rest, found := strings.CutSuffix(s, suffix)
-	return rest, ok && found
-}
-
-func sortedKeys(m map[string]string) []string {
-	keys := make([]string, 0, len(m))
-	for key := range m {
-		keys = append(keys, key)
-	}
-	slices.Sort(keys)
-	return keys
 }
 
 func seconds(attributes map[string]string, key string, otherwise int) time.Duration {

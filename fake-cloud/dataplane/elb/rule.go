@@ -18,7 +18,7 @@ const defaultRank = "default"
 
 // compileRules returns the table of a listener of an Application Load Balancer. The error names a rule that cannot be served, which is
 // left out; the others are in the table.
-func compileRules(l *aws.ListenerView, edits responseEdits) (*proxy.Table, error) {
+func compileRules(l *aws.ListenerView, edits proxy.HeaderEdit) (*proxy.Table, error) {
 	var none *proxy.Table
 	e := none.Edit()
 	var failed error
