@@ -61,7 +61,8 @@ func (e *Engine) newPool(name string, cfg *Pool) *pool {
 		}
 		m.announces = cfg.ProxyProtocol && cfg.Protocol == PoolTCP
 		m.poses = cfg.PreserveClient && (cfg.Protocol == PoolTCP || cfg.Protocol == PoolUDP)
-		m.stake = e.holdStake(stakeKey{name, key}, want.drain(&cfg.Limits), want.Draining)
+		m.own = want.ownDrain(&cfg.Limits)
+		m.stake = e.holdStake(stakeKey{name, key}, cmp.Or(m.own, cfg.Limits.Drain), want.Draining)
 		if cfg.Health != nil {
 			m.check = e.holdCheck(checkKey{key, *cfg.Health, m.announces}, ep)
 		}
@@ -70,12 +71,12 @@ func (e *Engine) newPool(name string, cfg *Pool) *pool {
 	return p
 }
 
-// drain is how long what is under way may go on when the endpoint drains; 0 where nothing is ever cut.
-func (e *Endpoint) drain(limits *Limits) time.Duration {
+// ownDrain is how long what is under way may go on at an endpoint that drains in its own time; 0 for one that does not.
+func (e *Endpoint) ownDrain(limits *Limits) time.Duration {
 	if e.Draining && e.Drain > 0 && limits.Drain > 0 {
 		return e.Drain
 	}
-	return limits.Drain
+	return 0
 }
 
 // dropPools lets go of the pools of old that are not in kept, and of what only they had.
@@ -92,7 +93,7 @@ func (e *Engine) dropPools(old, kept map[string]*pool) {
 		}
 		for _, m := range p.members {
 			if m.stake != nil {
-				e.dropStake(m.stake, drain)
+				e.dropStake(m.stake, cmp.Or(m.own, drain)) // One that drains in its own time goes on to do so.
 			}
 			if m.check != nil {
 				e.dropCheck(m.check)

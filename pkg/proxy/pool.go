@@ -32,10 +32,11 @@ type member struct {
 	draining bool
 
 	// What the pool's Limits say.
-	most        int64  // requests, connections or sessions at once; 0 for no limit
-	queues      bool   // it is connections that most limits: requests wait for one
-	connections int64  // of HTTP/2 at once; 0 for no limit
-	stake       *stake // nil where nothing is cut
+	most        int64         // requests, connections or sessions at once; 0 for no limit
+	queues      bool          // it is connections that most limits: requests wait for one
+	connections int64         // of HTTP/2 at once; 0 for no limit
+	stake       *stake        // nil where nothing is cut
+	own         time.Duration // what the endpoint has left of its own while it drains; 0 for what the pool says
 
 	mark      uint64 // of the address, for hashes; 0 where the pool does not choose by them
 	announces bool   // the PROXY protocol says who the client is

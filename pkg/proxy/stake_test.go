@@ -37,6 +37,7 @@ func TestStakeDrains(t *testing.T) {
 			{"it drains, in its own time", pool(time.Hour, false), []*Pool{own(time.Millisecond, time.Hour)}, 502, false},
 			{"its own time is longer", pool(time.Millisecond, false), []*Pool{own(time.Hour, time.Millisecond)}, 200, true},
 			{"its own time, where the pool has no limit", pool(0, false), []*Pool{own(time.Millisecond, 0)}, 200, true},
+			{"it drains in its own time, and is removed before", pool(time.Hour, false), []*Pool{own(200*time.Millisecond, time.Hour), limited(&Pool{Protocol: protocol}, Limits{Drain: time.Hour})}, 502, false},
 			{"it is removed", pool(time.Millisecond, false), []*Pool{gone()}, 502, false},
 			{"its pool is removed", pool(time.Millisecond, false), []*Pool{nil}, 502, false},
 			{"it drains, then is removed", pool(time.Hour, false), []*Pool{pool(time.Hour, true), gone()}, 502, false},
