@@ -69,6 +69,38 @@ func TestBoto3(t *testing.T) {
 	}
 }
 
+// TestNetworkLoadBalancer makes one with every Python on the PATH that has boto3, and speaks through it.
+func TestNetworkLoadBalancer(t *testing.T) {
+	found := programs("python3", "-c", "import boto3; print(boto3.__version__)")
+	if len(found) == 0 {
+		t.Skip("there is no Python with boto3 on the PATH: apt-get install python3-boto3")
+	}
+	for path, version := range found {
+		t.Run(path, func(t *testing.T) {
+			t.Log("boto3 " + version)
+			cloud := start(t)
+			target, port := echo(t), freePort(t)
+			python := func(args ...string) *exec.Cmd {
+				cmd := exec.Command(path, append([]string{"network.py"}, args...)...)
+				cmd.Env = append(cmd.Env, "PATH="+os.Getenv("PATH"))
+				return cmd
+			}
+			name := strings.TrimSpace(run(t, cloud, python(target.Addr().String(), fmt.Sprint(target.Port()), port)))
+			if !strings.HasPrefix(name, "line-") || !strings.HasSuffix(name, ".elb.eu-west-1.amazonaws.com") {
+				t.Errorf("got the name %q", name)
+			}
+			ip := resolve(t, cloud, name)
+			if got := say(t, net.JoinHostPort(ip, port), "hello"); got != "hello" {
+				t.Errorf("got %q", got)
+			}
+			run(t, cloud, python("delete"))
+			if _, err := net.DialTimeout("tcp", net.JoinHostPort(ip, port), time.Second); err == nil {
+				t.Error("the load balancer is deleted, and answers")
+			}
+		})
+	}
+}
+
 // programs returns the programs of a name on the PATH that run with the arguments, and what they say.
 func programs(name string, args ...string) map[string]string {
 	found := map[string]string{}
