@@ -239,15 +239,13 @@ func healthCheck(pool *ir.Pool, use targetGroupUse) HealthCheck {
 	default:
 		check.Protocol = use.protocol
 	}
-	check.Path, check.Matcher = "/", "200-499"
-	if use.version == versionGRPC {
-		check.Matcher = "0-99"
-	}
-	if asked {
-		check.Path = h.Path
-		if use.version != versionGRPC {
-			check.Matcher = "200-399"
-		}
+	switch {
+	case use.version == versionGRPC: // a path would have to name a method; any status of gRPC shows that somebody listens
+		check.Path, check.Matcher = "/AWS.ALB/healthcheck", "0-99"
+	case asked:
+		check.Path, check.Matcher = h.Path, "200-399"
+	default:
+		check.Path, check.Matcher = "/", "200-499"
 	}
 	return check
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -298,6 +299,43 @@ func TestIPv6NeedsDualStack(t *testing.T) {
 	}
 	if group := specs[*aws.TargetGroup](got.Graph)[0]; len(group.Targets) != 0 || group.IPAddressType != "ipv4" {
 		t.Errorf("want a group of IPv4 without targets, got %+v", group)
+	}
+}
+
+func health(protocol, path, matcher string, interval, timeout, healthy, unhealthy int32) aws.HealthCheck {
+	return aws.HealthCheck{
+		Protocol: protocol, Port: "traffic-port", Path: path, Matcher: matcher,
+		Interval: interval, Timeout: timeout, Healthy: healthy, Unhealthy: unhealthy,
+	}
+}
+
+func TestHealthChecks(t *testing.T) {
+	second := time.Second
+	asked := &ir.HealthCheck{Kind: ir.HealthHTTP, Path: "/ready", Interval: 7 * second, Timeout: 3 * second, HealthyThreshold: 4, UnhealthyThreshold: 5}
+	quick := &ir.HealthCheck{Interval: second, Timeout: second, HealthyThreshold: 1, UnhealthyThreshold: 1}
+	slow := &ir.HealthCheck{Interval: time.Hour, Timeout: time.Hour, HealthyThreshold: 99, UnhealthyThreshold: 99}
+	for _, c := range []struct {
+		reason string
+		pool   ir.Pool
+		kind   string // of the route
+		want   aws.HealthCheck
+	}{
+		{"as asked", ir.Pool{Health: asked}, "HTTPRoute", health("HTTP", "/ready", "200-399", 7, 3, 4, 5)},
+		{"over TLS", ir.Pool{Health: asked, TLS: &ir.BackendTLS{}}, "HTTPRoute", health("HTTPS", "/ready", "200-399", 7, 3, 4, 5)},
+		{"not more often than AWS does", ir.Pool{Health: quick}, "HTTPRoute", health("HTTP", "/", "200-499", 5, 2, 2, 2)},
+		{"not less often than AWS does", ir.Pool{Health: slow}, "HTTPRoute", health("HTTP", "/", "200-499", 300, 120, 10, 10)},
+		{"nothing asked", ir.Pool{}, "HTTPRoute", health("HTTP", "/", "200-499", 15, 5, 2, 2)},
+		{"gRPC", ir.Pool{Protocol: ir.PoolHTTP2, Health: asked}, "GRPCRoute", health("HTTP", "/AWS.ALB/healthcheck", "0-99", 7, 3, 4, 5)},
+	} {
+		lb := httpWith(ir.Rule{Source: ir.Source{Kind: c.kind}})
+		lb.Listeners[0].Protocol = ir.ProtocolHTTPS
+		lb.Listeners[0].Servers[0].Certificates = []string{"crt"}
+		lb.Certificates = []ir.Certificate{{Name: "crt"}}
+		c.pool.Name = "p0"
+		lb.Pools[0] = c.pool
+		if diff := cmp.Diff(c.want, specs[*aws.TargetGroup](compile(t, lb).Graph)[0].HealthCheck); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", c.reason, diff)
+		}
 	}
 }
 
