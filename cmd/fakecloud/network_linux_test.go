@@ -220,7 +220,7 @@ func launch(t *testing.T, ns *namespace, api string, args ...string) *node {
 		}
 	})
 	n := &node{ns: ns, args: append([]string{
-		"--state", filepath.Join(dir, "state.db"), "--listen", api, "--dns-listen", ":7053", "--log-format", "json", "--grace", "1s",
+		"--state", filepath.Join(dir, "state.db"), "--listen", api, "--dns-listen", ":7053", "--aws-listen", "off", "--log-format", "json", "--grace", "1s",
 	}, args...)}
 	n.start(t, dir)
 	t.Cleanup(func() {
