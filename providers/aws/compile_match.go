@@ -24,7 +24,7 @@ type atom struct {
 	since       int64    // when its route was made
 	match       ir.Match // with the hostname that the request has to have, the server's too
 	path        pathValues
-	rest        []Condition // method, headers, query
+	rest        []Condition // headers, query
 	action      Action      // target groups are not named yet
 	pools       []poolShare // of a forward
 	hostRewrite *Rewrite
@@ -157,14 +157,11 @@ func visible(text string) bool {
 	return strings.IndexFunc(text, func(r rune) bool { return r < ' ' || r > '~' }) < 0
 }
 
-// rest lowers the conditions on anything but host and path.
+// rest lowers the conditions on header fields and the query, and judges the method.
 func (v *verdict) rest(m *ir.Match) []Condition {
 	var out []Condition
-	if m.Method != "" {
-		out = append(out, Condition{Field: FieldMethod, Values: []string{m.Method}})
-		if len(m.Method) > longestMethod {
-			v.refuse(cloud.Unsupported, "the method %s has more than %d characters", m.Method, longestMethod)
-		}
+	if len(m.Method) > longestMethod {
+		v.refuse(cloud.Unsupported, "the method %s has more than %d characters", m.Method, longestMethod)
 	}
 	for _, h := range m.Headers {
 		out = append(out, v.header(h))
@@ -233,7 +230,7 @@ func hasLetters(text string) bool {
 
 // fit keeps a rule that is not merged with others within the limits of one.
 func (a *atom) fit(v *verdict) {
-	m := merged{atom: *a, hosts: []string{a.match.Hostname}, paths: []pathValues{a.path}}
+	m := single(a)
 	if m.fits() {
 		return
 	}

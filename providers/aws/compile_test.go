@@ -110,6 +110,30 @@ func TestMerge(t *testing.T) {
 	}
 }
 
+// TestMergeMethods makes one rule of what differs in the method alone, and only of that.
+func TestMergeMethods(t *testing.T) {
+	match := func(method, path string) ir.Match {
+		return ir.Match{Hostname: "a.example.com", Method: method, Path: exact(path)}
+	}
+	rules := func(between ...ir.Rule) []ir.Rule {
+		all := []ir.Rule{{Match: match("GET", "/a"), Source: route("r")}}
+		all = append(all, between...)
+		return append(all, ir.Rule{Match: match("POST", "/a"), Source: route("r")})
+	}
+	got := rulesOf(compile(t, httpWith(rules()...)).Graph)
+	want := []aws.Condition{
+		{Field: aws.FieldHost, Values: []string{"a.example.com"}}, {Field: aws.FieldPath, Values: []string{"/a"}},
+		{Field: aws.FieldMethod, Values: []string{"GET", "POST"}},
+	}
+	if len(got) != 1 || !cmp.Equal(want, got[0].Conditions) {
+		t.Errorf("want one rule, got %s", encoded(t, got))
+	}
+	other := ir.Rule{Match: ir.Match{Path: prefix("/")}, Source: route("other"), Action: to("p1")}
+	if n := len(rulesOf(compile(t, httpWith(rules(other)...)).Graph)); n != 3 {
+		t.Errorf("a rule stands between that decides otherwise: want 3 rules, got %d", n)
+	}
+}
+
 // TestRefusals says of a rule what a Application Load Balancer cannot do, and what of that a class may allow.
 func TestRefusals(t *testing.T) {
 	long := strings.Repeat("x", 130)

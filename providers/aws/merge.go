@@ -2,17 +2,19 @@ package aws
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/cloudgate-dev/cloudgate/pkg/ir"
 )
 
-// merged is a rule that stands for all combinations of its hosts and paths.
+// merged is a rule that stands for all combinations of its hosts, paths and methods.
 type merged struct {
-	atom  // the first one: its rank is that of the whole
-	hosts []string
-	paths []pathValues
+	atom    // the first one: its rank is that of the whole
+	hosts   []string
+	paths   []pathValues
+	methods []string // none for any
 }
 
 // conditions in the order of AWS's documentation. A rule without any is one for every path.
@@ -31,6 +33,9 @@ func (m *merged) conditions() []Condition {
 	}
 	if len(path.Values)+len(path.Regex) > 0 {
 		out = append(out, path)
+	}
+	if len(m.methods) > 0 {
+		out = append(out, Condition{Field: FieldMethod, Values: m.methods})
 	}
 	if out = append(out, m.rest...); len(out) == 0 {
 		out = []Condition{{Field: FieldPath, Values: []string{"/*"}}}
@@ -97,7 +102,7 @@ func conditionsDigest(conditions []Condition) string {
 }
 
 // merge makes as few rules of atoms as their limits allow, and none that decides otherwise. Atoms come in their order of precedence. Those
-// of one rule of a route that do the same and differ in host and path alone become blocks of hosts and paths, each at the place of its first
+// of one rule of a route that do the same and differ in host, path and method alone become blocks of these, each at the place of its first
 // atom, if no other that could decide a request stands between that place and theirs.
 func merge(atoms []atom) []merged {
 	place := make(map[*atom]int, len(atoms))
@@ -113,16 +118,20 @@ func merge(atoms []atom) []merged {
 		families[key] = append(families[key], a)
 	}
 	var out []merged
+	var all []block
 	for _, key := range order {
-		for _, block := range blocks(families[key]) {
-			if movable(atoms, place, block) {
-				out = append(out, block.merged())
+		for _, b := range blocks(families[key]) {
+			if movable(atoms, place, b) {
+				all = append(all, b)
 				continue
 			}
-			for _, a := range block.atoms {
-				out = append(out, single(a))
+			for _, a := range b.atoms {
+				all = append(all, alone(a))
 			}
 		}
+	}
+	for _, b := range acrossMethods(atoms, place, all) {
+		out = append(out, b.merged())
 	}
 	slices.SortStableFunc(out, func(a, b merged) int { return strings.Compare(a.rank, b.rank) })
 	return out
@@ -133,10 +142,10 @@ func merge(atoms []atom) []merged {
 func (a *atom) family() string {
 	text, err := json.Marshal(struct {
 		Source            ir.Source
-		Does              string
+		Does, Method      string
 		Rest              []Condition
 		Any, Regex, Plain bool
-	}{a.source, a.outcome, a.rest, len(a.path.values) == 0, a.path.regex, plainHost(a.match.Hostname)})
+	}{a.source, a.outcome, a.match.Method, a.rest, len(a.path.values) == 0, a.path.regex, plainHost(a.match.Hostname)})
 	if err != nil {
 		return a.rank // strings always encode
 	}
@@ -162,17 +171,55 @@ func (a *atom) outcomeOf() string {
 }
 
 func single(a *atom) merged {
-	return merged{atom: *a, hosts: []string{a.match.Hostname}, paths: []pathValues{a.path}}
+	b := alone(a)
+	return b.merged()
 }
 
-// block is some hosts and some paths, with an atom for each pair.
+// block is some hosts, some paths and some methods, with an atom for each combination.
 type block struct {
-	hosts []string
-	paths []pathValues
-	atoms []*atom // in order of precedence
+	hosts   []string
+	paths   []pathValues
+	methods []string
+	atoms   []*atom // in order of precedence
 }
 
-func (b *block) merged() merged { return merged{atom: *b.atoms[0], hosts: b.hosts, paths: b.paths} }
+func alone(a *atom) block {
+	b := block{hosts: []string{a.match.Hostname}, paths: []pathValues{a.path}, atoms: []*atom{a}}
+	if a.match.Method != "" {
+		b.methods = []string{a.match.Method}
+	}
+	return b
+}
+
+func (b *block) merged() merged {
+	return merged{atom: *b.atoms[0], hosts: b.hosts, paths: b.paths, methods: b.methods}
+}
+
+// acrossMethods makes one of blocks that differ in their method alone.
+func acrossMethods(atoms []atom, place map[*atom]int, blocks []block) []block {
+	at := make(map[string]int)
+	var out []block
+	for _, b := range blocks {
+		text, err := json.Marshal([]any{b.atoms[0].source, b.atoms[0].outcome, b.atoms[0].rest, b.hosts, fmt.Sprint(b.paths)})
+		if err != nil || len(b.methods) == 0 {
+			out = append(out, b)
+			continue
+		}
+		if i, known := at[string(text)]; known && !slices.Contains(out[i].methods, b.methods[0]) {
+			both := out[i]
+			both.methods = append(slices.Clone(both.methods), b.methods...)
+			both.atoms = slices.Concat(both.atoms, b.atoms)
+			slices.SortFunc(both.atoms, func(x, y *atom) int { return strings.Compare(x.rank, y.rank) })
+			if m := both.merged(); m.fits() && movable(atoms, place, both) {
+				out[i] = both
+				continue
+			}
+		}
+		at[string(text)] = len(out)
+		out = append(out, b)
+	}
+	return out
+}
 
 // blocks cuts a family into blocks: hosts that have the same paths go together, and are cut to pieces of such a size that there are the
 // fewest.
@@ -187,7 +234,7 @@ func blocks(family []*atom) []block {
 		key := strings.Join(a.path.values, "\n")
 		at := cell{a.match.Hostname, key}
 		if cells[at] != nil { // the same once more: it never decides, and stays by itself
-			out = append(out, block{[]string{a.match.Hostname}, []pathValues{a.path}, []*atom{a}})
+			out = append(out, alone(a))
 			continue
 		}
 		cells[at], paths[key] = a, a.path
@@ -210,7 +257,7 @@ func blocks(family []*atom) []block {
 		height, width := pieces(family[0], like, byHost[first], paths)
 		for hs := range slices.Chunk(like, height) {
 			for ps := range slices.Chunk(byHost[first], width) {
-				b := block{hosts: hs}
+				b := block{hosts: hs, methods: alone(family[0]).methods}
 				for _, p := range ps {
 					b.paths = append(b.paths, paths[p])
 				}
@@ -248,7 +295,7 @@ func ceil(n, by int) int { return (n + by - 1) / by }
 func allFit(like *atom, hosts, keys []string, paths map[string]pathValues, height, width int) bool {
 	for hs := range slices.Chunk(hosts, height) {
 		for ks := range slices.Chunk(keys, width) {
-			m := merged{atom: *like, hosts: hs}
+			m := merged{atom: *like, hosts: hs, methods: alone(like).methods}
 			for _, k := range ks {
 				m.paths = append(m.paths, paths[k])
 			}

@@ -162,7 +162,7 @@ func (d dice) match(prefix bool) ir.Match {
 	case kind == 6:
 		m.Path = ir.PathMatch{Kind: ir.PathRegex, Value: pick(d, "/a|/b", "/[ab]/.*", "/a.*b")}
 	}
-	if d.IntN(6) == 0 {
+	if d.IntN(4) == 0 {
 		m.Method = pick(d, "GET", "POST")
 	}
 	if d.IntN(6) == 0 {
