@@ -87,55 +87,72 @@ func (p *pass) forgetMended() {
 // learn makes sure that the ledger knows what the cloud has, with as few reads as can be. It returns false where nothing has to be
 // done, because the digest says that the cloud has want, and where nothing can be, because the cloud cannot be read.
 func (c *Controller) learn(ctx context.Context, x *executor, e *entry, want graph.Graph, p *pass) bool {
-	e.mu.Lock()
-	known, got, settled := e.known, e.got, e.settled
-	poll := known && len(pendings(got)) > 0 && !c.now().Before(e.polled.Add(c.pollDelay(e.polls)))
-	wait := e.observeAfter
-	seen, doubted := e.glimpse != nil, e.doubted
-	if !known && !doubted && settled != "" && settled == digest(want) {
-		if e.glimpseFits(want) {
-			e.mu.Unlock()
-			p.applied, p.settled = true, settled
-			return false
-		}
-		e.checked = true // what the audit saw and is found now was not done here
+	k := c.knowledge(e, want)
+	if k.enough {
+		p.applied, p.settled = true, k.settled
+		return false
 	}
-	e.mu.Unlock()
-
-	if known && !poll {
+	if k.known && !k.poll {
 		p.asked = true
 		return true
 	}
-	if left := wait.Sub(c.now()); left > 0 {
+	if left := k.wait.Sub(c.now()); left > 0 {
 		p.failures = append(p.failures, failure{err: e.observeErr})
 		p.again = left
 		return false
 	}
-	var err *cloud.Error
-	if !known && got == nil && !seen {
-		_, findings, failed := c.ledger.fill(ctx, x, c.cfg.Cluster, func() bool { return !e.isKnown() })
-		for _, f := range findings {
-			if f.news && f.entry != e {
-				c.wake(ctx, f.entry.gateway)
-			}
-		}
-		err = failed
-	}
-	switch {
-	case err != nil:
-	case poll && c.ledger.glances(x, e):
-		if err = c.glance(ctx, x, e); err == nil && !e.isKnown() {
-			err = c.observe(ctx, x, e, poll)
-		}
-	case poll || !e.isKnown():
-		err = c.observe(ctx, x, e, poll)
-	}
-	if err != nil {
+	if err := c.read(ctx, x, e, k); err != nil {
 		c.unreadable(e, err, p)
 		return false
 	}
 	p.asked = true
 	return true
+}
+
+// knowledge is what an entry knows of its cloud at the beginning of a pass.
+type knowledge struct {
+	enough  bool // the cloud has want, and has not to be asked for that
+	settled string
+	known   bool
+	poll    bool      // the cloud was at work, and is to be asked whether it is done
+	bulk    bool      // nothing was ever seen: a read of everything tells all others too
+	wait    time.Time // ask no earlier
+}
+
+func (c *Controller) knowledge(e *entry, want graph.Graph) knowledge {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	k := knowledge{settled: e.settled, known: e.known, wait: e.observeAfter, bulk: !e.known && e.got == nil && e.glimpse == nil}
+	k.poll = e.known && len(pendings(e.got)) > 0 && !c.now().Before(e.polled.Add(c.pollDelay(e.polls)))
+	if !e.known && !e.doubted && e.settled != "" && e.settled == digest(want) {
+		k.enough = e.glimpseFits(want)
+		e.checked = e.checked || !k.enough // what the audit saw and is found now was not done here
+	}
+	return k
+}
+
+// read reads what the cloud has of an owner, with those of all others where that costs no more.
+func (c *Controller) read(ctx context.Context, x *executor, e *entry, k knowledge) *cloud.Error {
+	if k.bulk {
+		_, findings, err := c.ledger.fill(ctx, x, c.cfg.Cluster, func() bool { return !e.isKnown() })
+		for _, f := range findings {
+			if f.news && f.entry != e {
+				c.wake(ctx, f.entry.gateway)
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if k.poll && c.ledger.glances(x, e) {
+		if err := c.glance(ctx, x, e); err != nil || e.isKnown() {
+			return err
+		}
+	}
+	if k.poll || !e.isKnown() {
+		return c.observe(ctx, x, e, k.poll)
+	}
+	return nil
 }
 
 // unreadable notes that the cloud could not be read, and when to try again.

@@ -2,30 +2,41 @@ package status
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/cloudgate-dev/cloudgate/pkg/cloud"
 	"github.com/cloudgate-dev/cloudgate/pkg/ir"
 )
 
-// Refusals are the parts of a load balancer that a cloud cannot have, as failures that only an edit ends. What is about a Service stands
-// where requests are sent to it.
+const kindService = "Service"
+
+// Refusals are the parts of a load balancer that a cloud cannot have, as failures that only an edit ends.
 func Refusals(wanted *ir.LoadBalancer, c cloud.Compiled) []Failure {
 	out := make([]Failure, 0, len(c.Refused))
 	for _, r := range c.Refused {
-		for _, source := range concerned(wanted, r.Source) {
-			out = append(out, Failure{Source: source, Refused: true, Err: &cloud.Error{Kind: r.Kind, Op: "compile", Err: errors.New(r.Text)}})
+		if r.Source.Kind != kindService {
+			out = append(out, Failure{Source: r.Source, Refused: true, Err: &cloud.Error{Kind: r.Kind, Op: "compile", Err: errors.New(r.Text)}})
 		}
 	}
 	return out
 }
 
-// Differences are what a cloud does otherwise than it should. What is about a Service stands where requests are sent to it.
+// Differences are what a cloud does otherwise than it should. What is about a Service stands where requests are sent to it; what of one is
+// refused is a difference there, as the rules are served.
 func Differences(wanted *ir.LoadBalancer, c cloud.Compiled) []cloud.Difference {
 	out := make([]cloud.Difference, 0, len(c.Differences))
 	for _, d := range c.Differences {
 		for _, source := range concerned(wanted, d.Source) {
 			out = append(out, cloud.Difference{Source: source, Text: d.Text})
+		}
+	}
+	for _, r := range c.Refused {
+		if r.Source.Kind != kindService {
+			continue
+		}
+		for _, source := range concerned(wanted, r.Source) {
+			out = append(out, cloud.Difference{Source: source, Text: fmt.Sprintf("of Service %s/%s, %s", r.Source.Namespace, r.Source.Name, r.Text)})
 		}
 	}
 	return out
@@ -34,7 +45,7 @@ func Differences(wanted *ir.LoadBalancer, c cloud.Compiled) []cloud.Difference {
 // concerned returns where something about source is said: what is about a Service, at the rules that send requests to it, whose statuses
 // people look at.
 func concerned(wanted *ir.LoadBalancer, source ir.Source) []ir.Source {
-	if source.Kind != "Service" {
+	if source.Kind != kindService {
 		return []ir.Source{source}
 	}
 	pools := make(map[string]bool)

@@ -127,19 +127,8 @@ func checkAWS(c *v1alpha1.AWSConfig) (field, fault string) {
 	if g := c.BackendSecurityGroups; g != nil && g.Manage && (len(g.IDs) > 0) == (g.ClusterName != "") {
 		return "aws.backendSecurityGroups", "both or neither of ids and clusterName"
 	}
-	for _, ids := range []struct {
-		field, prefix string
-		ids           []string
-	}{
-		{field: "aws.securityGroups", prefix: "sg-", ids: c.SecurityGroups},
-		{field: "aws.subnets.ids", prefix: "subnet-", ids: value(idsOf(c.Subnets))},
-		{field: "aws.backendSecurityGroups.ids", prefix: "sg-", ids: value(groupsOf(c.BackendSecurityGroups))},
-	} {
-		for _, id := range ids.ids {
-			if !strings.HasPrefix(id, ids.prefix) {
-				return ids.field, id
-			}
-		}
+	if field, fault := checkAWSIDs(c); field != "" {
+		return field, fault
 	}
 	for _, cidr := range c.SourceRanges {
 		if _, err := netip.ParsePrefix(cidr); err != nil {
@@ -159,6 +148,25 @@ func checkAWS(c *v1alpha1.AWSConfig) (field, fault string) {
 	}
 	if c.AccessLogs != nil && c.AccessLogs.Bucket == "" {
 		return "aws.accessLogs.bucket", ""
+	}
+	return "", ""
+}
+
+// checkAWSIDs is checkAWS for the ids of what is in AWS already.
+func checkAWSIDs(c *v1alpha1.AWSConfig) (field, fault string) {
+	for _, ids := range []struct {
+		field, prefix string
+		ids           []string
+	}{
+		{field: "aws.securityGroups", prefix: "sg-", ids: c.SecurityGroups},
+		{field: "aws.subnets.ids", prefix: "subnet-", ids: value(idsOf(c.Subnets))},
+		{field: "aws.backendSecurityGroups.ids", prefix: "sg-", ids: value(groupsOf(c.BackendSecurityGroups))},
+	} {
+		for _, id := range ids.ids {
+			if !strings.HasPrefix(id, ids.prefix) {
+				return ids.field, id
+			}
+		}
 	}
 	return "", ""
 }

@@ -79,6 +79,8 @@ type Scene struct {
 	Snapshots     []*translate.Snapshot // by namespace and name
 	LoadBalancers map[types.NamespacedName]v1alpha1.LoadBalancerStatus
 	Warnings      []string
+
+	providers Providers
 }
 
 // unassigned is the UID of what is in no cluster yet.
@@ -132,7 +134,7 @@ func FromCluster(ctx context.Context, c client.Client, cluster string, providers
 	if err != nil {
 		return Scene{}, err
 	}
-	scene.Warnings = append(denied, scene.Warnings...)
+	scene.Warnings, scene.providers = append(denied, scene.Warnings...), providers
 	var balancers v1alpha1.LoadBalancerList
 	if err := c.List(ctx, &balancers); err != nil {
 		return Scene{}, fmt.Errorf("read the cluster: %w", err)

@@ -4,10 +4,13 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/cloudgate-dev/cloudgate/pkg/cloud"
+	"github.com/cloudgate-dev/cloudgate/pkg/ir"
+	"github.com/cloudgate-dev/cloudgate/pkg/status"
 	"github.com/cloudgate-dev/cloudgate/pkg/translate"
 	"github.com/cloudgate-dev/cloudgate/pkg/tree"
 )
@@ -21,13 +24,42 @@ func Trees(ctx context.Context, scene Scene, health func(context.Context, *trans
 			return nil, err
 		}
 		want, report := translate.Translate(s)
-		in := tree.Input{Snapshot: s, Want: want, Report: report, Statuses: tree.Statuses(s), Health: targets}
+		in := tree.Input{Snapshot: s, Want: scene.providers.served(s, want), Report: report, Statuses: tree.Statuses(s), Health: targets}
 		if lb, ok := scene.LoadBalancers[client.ObjectKeyFromObject(s.Gateway)]; ok {
 			in.LoadBalancer = &lb
 		}
 		out = append(out, tree.Build(in))
 	}
 	return out, nil
+}
+
+// served returns a load balancer without the rules that its cloud cannot have. Why it cannot stands in the statuses.
+func (p Providers) served(s *translate.Snapshot, want *ir.LoadBalancer) *ir.LoadBalancer {
+	provider, ok := p.of(s.ControllerName)
+	if !ok {
+		return want
+	}
+	compiled, err := provider.Compile(want)
+	if err != nil {
+		return want // the statuses say that too
+	}
+	refused := make(map[ir.Source]bool)
+	for _, f := range status.Refusals(want, compiled) {
+		refused[f.Source] = true
+	}
+	if len(refused) == 0 {
+		return want
+	}
+	out := *want
+	out.Listeners = slices.Clone(want.Listeners)
+	for i := range out.Listeners {
+		l := &out.Listeners[i]
+		l.Servers = slices.Clone(l.Servers)
+		for j := range l.Servers {
+			l.Servers[j].Rules = slices.DeleteFunc(slices.Clone(l.Servers[j].Rules), func(r ir.Rule) bool { return refused[r.Source] })
+		}
+	}
+	return &out
 }
 
 // Health asks the provider of a Gateway how its targets are.
