@@ -108,11 +108,13 @@ func checkNode(t *testing.T, n graph.Node) {
 		}
 	case *aws.TargetGroup:
 		h := spec.HealthCheck
-		if h.Interval < 5 || h.Interval > 300 || h.Timeout < 2 || h.Timeout >= h.Interval || h.Healthy < 2 || h.Healthy > 10 || h.Unhealthy < 2 || h.Unhealthy > 10 {
+		if !between(h.Interval, 5, 300) || !between(h.Timeout, 2, h.Interval-1) || !between(h.Healthy, 2, 10) || !between(h.Unhealthy, 2, 10) {
 			fault("a health check that AWS does not make")
 		}
 	}
 }
+
+func between(n, least, most int32) bool { return n >= least && n <= most }
 
 func checkRule(fault func(string, ...any), r *aws.Rule) {
 	values, wildcards := 0, 0
@@ -122,26 +124,10 @@ func checkRule(fault func(string, ...any), r *aws.Rule) {
 			fault("two conditions on %s", c.Field)
 		}
 		fields[c.Field] = true
-		if n := len(c.Values) + len(c.Regex) + len(c.Query); n == 0 || len(c.Values) > 0 && len(c.Regex) > 0 {
-			fault("a condition with %d values", n)
-		}
+		checkCondition(fault, c)
 		values += len(c.Values) + len(c.Regex) + len(c.Query)
-		texts := append(append([]string{}, c.Values...), c.Regex...)
-		for _, q := range c.Query {
-			texts = append(texts, q.Key, q.Value)
-		}
-		for _, text := range texts {
-			if text == "" || len(text) > 128 {
-				fault("a value of %d characters", len(text))
-			}
-		}
 		for _, text := range c.Values {
 			wildcards += strings.Count(text, "*") + strings.Count(text, "?")
-		}
-		for _, text := range c.Regex {
-			if _, err := regexp.Compile(text); err != nil {
-				fault("%v", err)
-			}
 		}
 	}
 	if values == 0 || values > 5 || wildcards > 5 {
@@ -150,7 +136,27 @@ func checkRule(fault func(string, ...any), r *aws.Rule) {
 	if f := r.Action.Forward; f != nil && (len(f.TargetGroups) == 0 || len(f.TargetGroups) > 5) {
 		fault("%d target groups", len(f.TargetGroups))
 	}
-	if r.Priority < 1 || r.Priority > 50000 {
+	if !between(r.Priority, 1, 50000) {
 		fault("priority %d", r.Priority)
+	}
+}
+
+func checkCondition(fault func(string, ...any), c aws.Condition) {
+	if n := len(c.Values) + len(c.Regex) + len(c.Query); n == 0 || len(c.Values) > 0 && len(c.Regex) > 0 {
+		fault("a condition with %d values", n)
+	}
+	texts := append(append([]string{}, c.Values...), c.Regex...)
+	for _, q := range c.Query {
+		texts = append(texts, q.Key, q.Value)
+	}
+	for _, text := range texts {
+		if text == "" || len(text) > 128 {
+			fault("a value of %d characters", len(text))
+		}
+	}
+	for _, text := range c.Regex {
+		if _, err := regexp.Compile(text); err != nil {
+			fault("%v", err)
+		}
 	}
 }
