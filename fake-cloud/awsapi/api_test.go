@@ -212,6 +212,28 @@ func (f *fake) post(t *testing.T, form url.Values) (int, string) {
 	return resp.StatusCode, string(body)
 }
 
+// TestDefaultRates: every class has a rate that can be kept, and the calls are in the classes that AWS puts them in.
+func TestDefaultRates(t *testing.T) {
+	rates := DefaultRates()
+	for _, class := range Classes {
+		if rates[class].PerSecond == 0 || rates[class].Check() != nil {
+			t.Errorf("%s: got %+v", class, rates[class])
+		}
+	}
+	for op, want := range map[string]string{
+		"elasticloadbalancing:DescribeRules": ELBRead, "elasticloadbalancing:CreateRule": ELBWrite, "elasticloadbalancing:SetSubnets": ELBHeavy,
+		"elasticloadbalancing:RegisterTargets": ELBRegister, "elasticloadbalancing:DeregisterTargets": ELBRegister,
+		"ec2:DescribeSubnets": EC2Read, "ec2:CreateTags": EC2Write, "acm:GetCertificate": ACMRead, "acm:DeleteCertificate": ACMWrite,
+		"acm:ImportCertificate": ACMImport, "sts:AssumeRole": "",
+	} {
+		iam, action, _ := strings.Cut(op, ":")
+		m := &method{service: serviceOfScope(iam), action: action, mutating: isMutating(action)}
+		if got := classOf(m); got != want {
+			t.Errorf("%s: want class %q, got %q", op, want, got)
+		}
+	}
+}
+
 func TestThrottling(t *testing.T) {
 	f := start(t, func(c *Config) {
 		c.Rates = map[string]throttle.Rate{ELBRead: {PerSecond: 1, Burst: 2}, EC2Read: {PerSecond: 1, Burst: 1}, ELBHeavy: {PerSecond: 1, Burst: 1}}
