@@ -8,7 +8,6 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	gwv1 "sigs.k8s.io/gateway-api/apis/v1"
 
-	"github.com/cloudgate-dev/cloudgate/pkg/cloud"
 	"github.com/cloudgate-dev/cloudgate/pkg/ir"
 	"github.com/cloudgate-dev/cloudgate/pkg/translate"
 )
@@ -130,14 +129,21 @@ func ruleCount(s *translate.Snapshot, kind string, name types.NamespacedName) in
 	return 1 // the others have one
 }
 
-// remark returns the report with what the cloud does with a difference, as notes on the routes and listeners that ask for it. r stays as it is.
-func remark(r *translate.Report, differences []cloud.Difference) *translate.Report {
-	if len(differences) == 0 {
+// remark returns the report with what the cloud does with a difference, as notes on the routes and listeners that ask for it, and with what of
+// the Gateway itself it cannot have. r stays as it is.
+func remark(r *translate.Report, o Outcome) *translate.Report {
+	var left []translate.Problem
+	for _, f := range o.Failures {
+		if f.Refused && f.Err != nil && !isRoute(f.Source.Kind) && !isListener(f.Source) {
+			left = append(left, translate.Problem{Code: codeRefused, Detail: cause(f.Err.Err)})
+		}
+	}
+	if len(o.Differences) == 0 && len(left) == 0 {
 		return r
 	}
 	routes := map[routeKey][]translate.Problem{}
 	listeners := map[ir.Source][]translate.Problem{}
-	for _, d := range differences {
+	for _, d := range o.Differences {
 		switch {
 		case isRoute(d.Source.Kind):
 			key := routeKey{d.Source.Kind, types.NamespacedName{Namespace: d.Source.Namespace, Name: d.Source.Name}}
@@ -147,6 +153,9 @@ func remark(r *translate.Report, differences []cloud.Difference) *translate.Repo
 		}
 	}
 	out := cloneReport(r)
+	if out.Gateway.Accepted.OK && len(left) > 0 {
+		out.Gateway.Accepted = withNotes(out.Gateway.Accepted, left)
+	}
 	for i := range out.Routes {
 		route := &out.Routes[i]
 		notes := routes[routeKey{route.Kind, route.Name}]

@@ -130,9 +130,13 @@ func cause(err error) string {
 	return strings.TrimSuffix(err.Error(), ".")
 }
 
-// blamable tells whether a failure concerns one listener or one rule alone: the cloud rejects it, and we know what it came from.
+// blamable tells whether a failure concerns one listener or one rule alone: the cloud rejects it, and we know what it came from. What was
+// left out beforehand never concerns the rest.
 func blamable(f Failure) bool {
-	rejected := f.Err != nil && (f.Refused || f.Err.Kind == cloud.Invalid || f.Err.Kind == cloud.Unsupported)
+	if f.Refused && f.Err != nil {
+		return true
+	}
+	rejected := f.Err != nil && (f.Err.Kind == cloud.Invalid || f.Err.Kind == cloud.Unsupported)
 	return rejected && (isRoute(f.Source.Kind) || isListener(f.Source))
 }
 

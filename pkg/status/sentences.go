@@ -135,6 +135,9 @@ func ruleSentence(p translate.Problem) (string, bool) {
 	case codeRejected:
 		return fmt.Sprintf("%sthe cloud rejects it: %s. Change it; nothing is retried until then.", at(p), p.Detail), true
 	case codeRefused:
+		if p.Where == "" {
+			return fmt.Sprintf("This cloud cannot have all of it: %s.", p.Detail), true
+		}
 		return fmt.Sprintf("%sthis cloud cannot have it: %s.", at(p), p.Detail), true
 	case codeDifferent:
 		start := "This"

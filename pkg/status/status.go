@@ -11,7 +11,7 @@ import (
 // Of returns the statuses that the objects of s are to have, where r is the Report that translate made of s and o what became of it
 // in the cloud. now is the time of every transition. Nothing in s is written to.
 func Of(s *translate.Snapshot, r *translate.Report, o Outcome, now metav1.Time) Result {
-	r = remark(blame(s, r, o.Failures), o.Differences)
+	r = remark(blame(s, r, o.Failures), o)
 	w := &writer{s: s, r: r, o: o, now: now, progress: progressOf(s, r, o)}
 	w.answers = len(w.addresses()) > 0
 	out := Result{Gateway: w.gateway(), ListenerSets: w.listenerSets(), Policies: w.policies()}
