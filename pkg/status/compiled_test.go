@@ -13,7 +13,9 @@ import (
 // What is said of a Service stands at each rule that sends requests to it, once, and costs none of them.
 func TestWhatIsSaidOfAService(t *testing.T) {
 	rule := func(n int) ir.Source { return ir.Source{Kind: "HTTPRoute", Namespace: "shop", Name: "web", Rule: n} }
-	service := func(name string) ir.Source { return ir.Source{Kind: "Service", Namespace: "shop", Name: name, Section: "http"} }
+	service := func(name string) ir.Source {
+		return ir.Source{Kind: "Service", Namespace: "shop", Name: name, Section: "http"}
+	}
 	to := func(pool string) ir.Action { return &ir.Forward{Backends: []ir.Backend{{Weight: 1, Pool: pool}}} }
 	wanted := &ir.LoadBalancer{
 		Listeners: []ir.Listener{{Servers: []ir.Server{{Rules: []ir.Rule{
