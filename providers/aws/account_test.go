@@ -59,8 +59,8 @@ func openAccount(t *testing.T, change func(*fakeaws.Config)) *account {
 		t.Fatal(err)
 	}
 	a := &account{cloud: cloud, region: cloud.Region(testRegion), journal: journal.New(200_000)}
-	a.api, a.url = serve(t, cloud, a.journal, map[string]throttle.Rate{})
-	_, quiet := serve(t, cloud, journal.New(1), map[string]throttle.Rate{})
+	a.api, a.url = serve(t, cloud, func(c *awsapi.Config) { c.Journal = a.journal })
+	_, quiet := serve(t, cloud, func(*awsapi.Config) {})
 	t.Cleanup(func() {
 		if err := cloud.Close(); err != nil {
 			t.Errorf("fake AWS: %v", err)
@@ -71,12 +71,14 @@ func openAccount(t *testing.T, change func(*fakeaws.Config)) *account {
 }
 
 // serve starts an API of an account, which ends with the test.
-func serve(t *testing.T, cloud *fakeaws.Cloud, j *journal.Journal, rates map[string]throttle.Rate) (api *awsapi.API, url string) {
+func serve(t *testing.T, cloud *fakeaws.Cloud, change func(*awsapi.Config)) (api *awsapi.API, url string) {
 	t.Helper()
-	api = awsapi.New(awsapi.Config{
+	cfg := awsapi.Config{
 		Region: func(name string) any { return cloud.Region(name) }, RegionType: reflect.TypeFor[*fakeaws.Region](), Fault: asFault,
-		Clock: cloud.Clock(), Now: world.RealClock().Now, Journal: j, Rates: rates, Log: slog.New(slog.DiscardHandler),
-	})
+		Clock: cloud.Clock(), Now: world.RealClock().Now, Journal: journal.New(1), Rates: map[string]throttle.Rate{}, Log: slog.New(slog.DiscardHandler),
+	}
+	change(&cfg)
+	api = awsapi.New(cfg)
 	server := httptest.NewServer(api)
 	t.Cleanup(server.Close)
 	return api, server.URL

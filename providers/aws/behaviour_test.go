@@ -10,6 +10,7 @@ import (
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/cloudgate-dev/cloudgate/fake-cloud/awsapi"
 	"github.com/cloudgate-dev/cloudgate/fake-cloud/fault"
 	"github.com/cloudgate-dev/cloudgate/fake-cloud/world"
 	fakeaws "github.com/cloudgate-dev/cloudgate/fake-cloud/world/aws"
@@ -238,6 +239,22 @@ func TestTroubleEndsWithItsCause(t *testing.T) {
 			converge(t, a.provider, drawn())
 		})
 	}
+}
+
+// TestDeniedCredentials has AWS verify signatures, and the provider sign with a key that it does not know, or with another secret.
+func TestDeniedCredentials(t *testing.T) {
+	a := openAccount(t, nil)
+	for reason, keys := range map[string]map[string]string{"unknown key": {"other": "secret"}, "wrong secret": {"test": "secret"}} {
+		_, url := serve(t, a.cloud, func(c *awsapi.Config) { c.Keys = keys })
+		first, second := pass(t, providerAt(t, url, true), drawn()), pass(t, providerAt(t, url, true), drawn())
+		mustFail(t, first, cloud.Denied, "AWS does not accept the controller's credentials")
+		mustFail(t, second, cloud.Denied, "AWS does not accept the controller's credentials")
+		if text := first.Error(); strings.ContainsAny(text, "0123456789=") {
+			t.Errorf("%s: want a text that is the same each time, got %q", reason, text)
+		}
+	}
+	_, url := serve(t, a.cloud, func(c *awsapi.Config) { c.Keys = map[string]string{"test": "test"} })
+	converge(t, providerAt(t, url, true), drawn())
 }
 
 func TestHealth(t *testing.T) {

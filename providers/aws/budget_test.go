@@ -177,7 +177,7 @@ func TestRestartBudget(t *testing.T) {
 func TestNothingIsThrottled(t *testing.T) {
 	a := openAccount(t, nil)
 	j := journal.New(1000)
-	_, url := serve(t, a.cloud, j, awsapi.DefaultRates())
+	_, url := serve(t, a.cloud, func(c *awsapi.Config) { c.Journal, c.Rates = j, awsapi.DefaultRates() })
 	p := providerAt(t, url, false)
 	s := providertest.NewSession(p, testOwner)
 	check(t, s.Converge(t.Context(), site(testOwner, []string{a.defaultGroup(t)}, 4, 12)))

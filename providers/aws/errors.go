@@ -110,9 +110,12 @@ func kindOf(api smithy.APIError, err error) cloud.Kind {
 	}
 }
 
-// textOf is what the user reads. What AWS says of a missing permission names a session and is encoded anew each time, so it is said in
-// other words; the part that tells which policy denies is kept.
+// textOf is what the user reads. What AWS says of a missing permission names a session and is encoded anew each time, and what it says of a
+// signature has the time in it, so they are said in other words; the part that tells which policy denies is kept.
 func textOf(kind cloud.Kind, op operation, api smithy.APIError) string {
+	if isAboutCredentials(api.ErrorCode()) {
+		return "AWS does not accept the controller's credentials: " + api.ErrorCode()
+	}
 	if kind == cloud.Denied && deniedByPolicy(api.ErrorCode()) {
 		text := fmt.Sprintf("the controller's IAM role may not call %s:%s", iamPrefix(op.service), op.name)
 		if why := policyClause.FindString(api.ErrorMessage()); why != "" {

@@ -89,6 +89,17 @@ func deniedByPolicy(code string) bool {
 	return false
 }
 
+// isAboutCredentials tells whether code says that the caller is not known, or cannot prove who it is.
+func isAboutCredentials(code string) bool {
+	switch code {
+	case "AuthFailure", "UnrecognizedClientException", "InvalidClientTokenId", "InvalidAccessKeyId", "MissingAuthenticationToken",
+		"MissingAuthenticationTokenException", "IncompleteSignature", "IncompleteSignatureException", "SignatureDoesNotMatch",
+		"InvalidSignatureException", "InvalidIdentityToken", "IDPRejectedClaim", "ExpiredToken", "ExpiredTokenException", "RequestExpired":
+		return true
+	}
+	return false
+}
+
 // iamPrefix is what IAM calls a service.
 func iamPrefix(service string) string {
 	switch service {
