@@ -17,24 +17,57 @@ type candidate struct {
 	listener graph.ID
 	server   string // as serverKey orders
 	keeps    bool   // keeps servers apart: it has its room before all others
+	unless   int    // 1 + the place of the candidate in place of which it stands in; 0 where it always is
 	refused  string // why there is no room
+	dropped  bool   // it is not needed
 	groups   []groupShare
 }
 
-// httpRules collects the rules of a listener: those of the most specific server first. What a server leaves over must not fall to a less
-// specific one that could have it (listener isolation): a rule of its own answers it.
+// turn is when a candidate gets its room: the lower the sooner.
+func (r *candidate) turn() int {
+	switch {
+	case r.keeps && r.unless == 0:
+		return 0
+	case r.keeps:
+		return 1
+	default:
+		return 2
+	}
+}
+
+// catchesAll tells whether a rule leaves nothing over of the requests for a hostname.
+func (r *candidate) catchesAll(hostname string) bool {
+	return slices.Contains(r.hosts, hostname) && len(r.methods) == 0 && len(r.rest) == 0 &&
+		slices.ContainsFunc(r.paths, func(p pathValues) bool { return len(p.values) == 0 })
+}
+
+// httpRules collects the rules of a listener: those of the most specific server first.
 func (c *compiler) httpRules(listener graph.ID, secure bool, servers []ir.Server) {
 	for i, s := range servers {
-		key := serverKey(s.Hostname)
+		key, first := serverKey(s.Hostname), len(c.candidates)
 		lower := lowering{compiler: c, secure: secure, server: &servers[i]}
 		for _, r := range merge(lower.atoms()) {
 			c.candidates = append(c.candidates, candidate{merged: r, listener: listener, server: key})
 		}
 		if slices.ContainsFunc(servers[i+1:], func(o ir.Server) bool { return !hostsDisjoint(s.Hostname, o.Hostname) && len(o.Rules) > 0 }) {
-			rest := merged{atom: atom{source: s.Source, rank: "~", action: notFound()}, hosts: []string{s.Hostname}}
-			c.candidates = append(c.candidates, candidate{merged: rest, listener: listener, server: key, keeps: true})
+			c.keepApart(first, candidate{
+				merged:   merged{atom: atom{source: s.Source, rank: "~", action: notFound()}, hosts: []string{s.Hostname}},
+				listener: listener, server: key, keeps: true,
+			})
 		}
 	}
+}
+
+// keepApart adds a rule that answers what the rules of a server, those from first on, leave over: it must not fall to a less specific server
+// that could have it (listener isolation). Where one of them leaves nothing over the rule stands in only if there is no room for that one.
+func (c *compiler) keepApart(first int, rest candidate) {
+	for i := first; i < len(c.candidates); i++ {
+		if c.candidates[i].catchesAll(rest.hosts[0]) {
+			c.candidates[i].keeps, rest.unless = true, i+1
+			break
+		}
+	}
+	c.candidates = append(c.candidates, rest)
 }
 
 // serverKey orders the rules of a listener by their server, the most specific hostname first, and depends on nothing but the hostname.
@@ -57,19 +90,18 @@ func (c *compiler) rules() {
 		bySeniority[i] = &c.candidates[i]
 	}
 	slices.SortStableFunc(bySeniority, func(a, b *candidate) int {
-		if a.keeps != b.keeps {
-			if a.keeps {
-				return -1
-			}
-			return 1
-		}
-		return cmp.Or(cmp.Compare(a.since, b.since), cmp.Compare(a.source.Namespace, b.source.Namespace), cmp.Compare(a.source.Name, b.source.Name))
+		return cmp.Or(cmp.Compare(a.turn(), b.turn()), cmp.Compare(a.since, b.since), cmp.Compare(a.source.Namespace, b.source.Namespace), cmp.Compare(a.source.Name, b.source.Name))
 	})
-	have := 0
+	have, all := 0, len(c.candidates)
 	for _, r := range bySeniority {
+		if r.unless > 0 && c.candidates[r.unless-1].refused == "" {
+			r.dropped = true
+			all--
+			continue
+		}
 		if have == mostRules {
 			r.refused = fmt.Sprintf("an Application Load Balancer has at most %d rules, and those of the Gateway are %d: the rules of older routes have them",
-				mostRules, len(c.candidates))
+				mostRules, all)
 			continue
 		}
 		if r.groups, r.refused = c.reserve(&c.application, r.pools); r.refused == "" {
@@ -77,9 +109,11 @@ func (c *compiler) rules() {
 		}
 	}
 	for i := range c.candidates {
-		if r := &c.candidates[i]; r.refused != "" {
+		switch r := &c.candidates[i]; {
+		case r.dropped:
+		case r.refused != "":
 			c.refuse(r.source, cloud.Quota, r.refused)
-		} else {
+		default:
 			c.rule(r)
 		}
 	}

@@ -228,6 +228,39 @@ func TestOlderRulesStay(t *testing.T) {
 	}
 }
 
+// TestServersAreKeptApart has a rule for what a server leaves over, where a less specific one could have it, and only there.
+func TestServersAreKeptApart(t *testing.T) {
+	server := func(hostname string, match ir.Match, pools ...string) ir.Server {
+		return ir.Server{Name: "s" + hostname, Hostname: hostname, Source: ir.Source{Kind: "Gateway", Section: "s" + hostname},
+			Rules: []ir.Rule{{Rank: "0", Match: match, Action: to(pools...), Source: route("r" + hostname)}}}
+	}
+	some, all := ir.Match{Path: exact("/a")}, ir.Match{Path: prefix("/")}
+	for _, c := range []struct {
+		reason  string
+		servers []ir.Server
+		want    string // what the rules answer, in their order
+	}{
+		{"something is left over", []ir.Server{server("a.example.com", some, "p0"), server("", all, "p0")}, "to 404 to"},
+		{"nothing is", []ir.Server{server("a.example.com", all, "p0"), server("", all, "p0")}, "to to"},
+		{"nobody else could have it", []ir.Server{server("a.example.com", some, "p0"), server("b.example.com", all, "p0")}, "to to"},
+		{"the rule that leaves nothing is refused", []ir.Server{server("a.example.com", all, "p0", "p1", "p2", "p3", "p4", "p5"), server("", all, "p0")}, "404 to"},
+	} {
+		lb := httpWith()
+		lb.Listeners[0].Servers = c.servers
+		var got []string
+		for _, r := range rulesOf(compile(t, lb).Graph) {
+			if r.Action.Fixed != nil {
+				got = append(got, r.Action.Fixed.StatusCode)
+			} else {
+				got = append(got, "to")
+			}
+		}
+		if text := strings.Join(got, " "); text != c.want {
+			t.Errorf("%s: want %s, got %s", c.reason, c.want, text)
+		}
+	}
+}
+
 func TestTargetGroupQuota(t *testing.T) {
 	var rules []ir.Rule
 	for i := range 30 {
