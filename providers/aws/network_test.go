@@ -12,6 +12,7 @@ import (
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/google/go-cmp/cmp"
 
+	fakeaws "github.com/cloudgate-dev/cloudgate/fake-cloud/world/aws"
 	"github.com/cloudgate-dev/cloudgate/pkg/cloud"
 	"github.com/cloudgate-dev/cloudgate/pkg/graph"
 	provider "github.com/cloudgate-dev/cloudgate/providers/aws"
@@ -256,4 +257,66 @@ func TestNodeAccessByCluster(t *testing.T) {
 	mustFail(t, pass(t, a.provider, want), cloud.Invalid, "no security group is tagged kubernetes.io/cluster/prod")
 	a.tag(t, aws.String(a.nodeGroup(t, "nodes")), "kubernetes.io/cluster/prod", "owned")
 	converge(t, a.provider, want)
+}
+
+// TestDualStack needs subnets with IPv6, and says so.
+func TestDualStack(t *testing.T) {
+	a := openAccount(t, nil)
+	dual := func(l *provider.LoadBalancer) { l.IPAddressType = "dualstack" }
+	mustFail(t, pass(t, a.provider, edit(balancerID, dual)), cloud.Invalid, "and IPv6, with 8 free addresses, in 2 zones: the VPC has them in 0")
+	_, err := a.region.AssociateVpcCidrBlock(t.Context(), &ec2.AssociateVpcCidrBlockInput{VpcId: a.vpc(t), AmazonProvidedIpv6CidrBlock: aws.Bool(true)})
+	check(t, err)
+	var block netip.Prefix
+	eventually(t, "the VPC has IPv6", func() bool {
+		networks, err := a.provider.Networks(t.Context())
+		check(t, err)
+		i := slices.IndexFunc(networks, func(p netip.Prefix) bool { return p.Addr().Is6() })
+		if i >= 0 {
+			block = networks[i]
+		}
+		return i >= 0
+	})
+	for i, s := range a.subnets(t) {
+		address := block.Addr().As16()
+		address[7] = byte(i)
+		_, err := a.region.AssociateSubnetCidrBlock(t.Context(), &ec2.AssociateSubnetCidrBlockInput{
+			SubnetId: s.SubnetId, Ipv6CidrBlock: aws.String(netip.PrefixFrom(netip.AddrFrom16(address), 64).String()),
+		})
+		check(t, err)
+	}
+	converge(t, a.provider, drawn())
+	before := len(a.Calls(t))
+	converge(t, a.provider, edit(balancerID, dual))
+	if mutating, _ := a.calls(t, before); !slices.Equal(mutating, []string{"SetIpAddressType"}) {
+		t.Errorf("want SetIpAddressType, got %v", mutating)
+	}
+}
+
+// TestInstances are targets by their id.
+func TestInstances(t *testing.T) {
+	a := openAccount(t, nil)
+	instance, err := a.region.SeedInstance(fakeaws.InstanceSeed{PrivateIPs: []netip.Addr{netip.MustParseAddr("127.0.0.77")}})
+	check(t, err)
+	got := converge(t, a.provider, edit(webID, func(g *provider.TargetGroup) {
+		g.TargetType, g.Targets = "instance", []provider.Target{{ID: instance, Port: 30080}}
+	}))
+	health, err := a.provider.Health(t.Context(), graph.New(got[webID]))
+	check(t, err)
+	if len(health) != 1 || health[0].Address != instance+":30080" {
+		t.Errorf("want the instance, got %+v", health)
+	}
+}
+
+// TestSecurityGroupsOfALoadBalancer change in place.
+func TestSecurityGroupsOfALoadBalancer(t *testing.T) {
+	a := openAccount(t, nil)
+	more := a.nodeGroup(t, "more")
+	both := []string{"frontend", more}
+	slices.Sort(both)
+	converge(t, a.provider, drawn())
+	before := len(a.Calls(t))
+	converge(t, a.provider, edit(balancerID, func(l *provider.LoadBalancer) { l.SecurityGroups = both }))
+	if mutating, _ := a.calls(t, before); !slices.Equal(mutating, []string{"SetSecurityGroups"}) {
+		t.Errorf("want SetSecurityGroups, got %v", mutating)
+	}
 }
