@@ -12,6 +12,10 @@ USABLE_ADDRESS=172.30.255.250
 UNUSABLE_ADDRESS=192.0.2.1
 PODS=10.244.0.0/16 # of the cluster
 PROFILES=GATEWAY-HTTP,GATEWAY-GRPC,GATEWAY-TLS,GATEWAY-TCP,GATEWAY-UDP
+# Tests that a class cannot pass, each with the reason, in a file of their own.
+impossible=$root/test/conformance/$CLASS.txt
+skip=
+[ ! -e "$impossible" ] || skip=$(sed -n 's/^\([A-Za-z0-9]*\) .*/\1/p' "$impossible" | paste -s -d, -)
 
 step() { printf '== %s\n' "$*"; }
 
@@ -70,12 +74,15 @@ step "A cluster named $NAME, of two nodes"
 step "Images"
 "$CLUSTER" load --name "$NAME" "$IMAGES/cloudgate.tar" "$IMAGES/fakecloud.tar" "$WORK"/images/*/*.tar
 step "Charts, with the Gateway API's $CHANNEL channel"
+# What an Application Load Balancer does otherwise than the Gateway API says, a class has to opt in to.
+approximate=
+[ "$CLASS" != aws ] || approximate='--set-string gatewayClasses[0].annotations.cloudgate\.dev/approximate-features=allow'
 # Load balancers send requests to pods: they are in the VPC.
 install fake-cloud --set aws.enabled=true --set aws.vpcCIDR="$PODS"
 install cloudgate --set gatewayAPI.install=true --set gatewayAPI.channel="$CHANNEL" --set gatewayServices.enabled=true \
 	--set providers.aws.enabled=true --set providers.aws.region=us-east-1 --set providers.aws.endpoint=http://fake-cloud.cloudgate-system:4566 \
 	--set providers.aws.credentialsSecret=fake-cloud-aws \
-	--set "gatewayClasses[0].name=$CLASS" --set "gatewayClasses[0].provider=$CLASS"
+	--set "gatewayClasses[0].name=$CLASS" --set "gatewayClasses[0].provider=$CLASS" $approximate
 inside kubectl wait --for=condition=Accepted "gatewayclass/$CLASS" --timeout=1m
 [ "$CLASS" != aws ] || resolve_aws
 # What a run left that was killed.
@@ -90,7 +97,9 @@ all) features=$("$TOOL" features) ;;
 esac
 report=$REPORT
 complete=-complete
+[ -z "$skip" ] || complete=
 if [ -n "$RUN$FEATURES" ]; then
+	skip=
 	report=$WORK/report.yaml
 	complete=
 fi
@@ -100,7 +109,7 @@ step "The suite: ${RUN:-all tests}${FEATURES:+, features $FEATURES}. Everything 
 set -- --gateway-class="$CLASS" --conformance-profiles="$PROFILES" --usable-address="$USABLE_ADDRESS" --unusable-address="$UNUSABLE_ADDRESS" \
 	--organization=cloudgate-dev --project=cloudgate --url=https://github.com/cloudgate-dev/cloudgate \
 	--contact=https://github.com/cloudgate-dev/cloudgate/issues --version="$VERSION" --report-output="$report" \
-	${features:+--supported-features="$features"} ${RUN:+--run-test="$RUN"} $SUITE_FLAGS
+	${features:+--supported-features="$features"} ${skip:+--skip-tests="$skip"} ${RUN:+--run-test="$RUN"} $SUITE_FLAGS
 cd "$WORK" # the suite looks for nothing in its folder
 failed=0
 standard=

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -34,6 +35,14 @@ func writeReadme(path string, reports []string) error {
 	return os.WriteFile(path, []byte(next), 0o644)
 }
 
+// classOf returns the GatewayClass that a report is about, which its name begins with where it is not the fake cloud's.
+func classOf(path string) string {
+	if class, _, of := strings.Cut(filepath.Base(path), "-"); of {
+		return class
+	}
+	return "fake"
+}
+
 func replaceTable(text, table string) (string, error) {
 	before, rest, begins := strings.Cut(text, tableBegin+"\n")
 	_, after, ends := strings.Cut(rest, tableEnd)
@@ -43,11 +52,15 @@ func replaceTable(text, table string) (string, error) {
 	return before + tableBegin + "\n" + table + tableEnd + after, nil
 }
 
-// featureTable says of each report which profiles passed with how many tests, and once for all of them which features that were.
+// featureTable says of each report which profiles passed with how many tests, and once for each class which features that were.
 func featureTable(paths []string) (string, error) {
 	var out strings.Builder
-	out.WriteString("\n| Channel | Profile | Core tests | Extended tests | Failed or skipped |\n|---|---|---|---|---|\n")
-	var supported, unsupported []string
+	out.WriteString("\n| Class | Channel | Profile | Core tests | Extended tests | Failed | Skipped |\n|---|---|---|---|---|---|---|\n")
+	supported, unsupported := map[string][]string{}, map[string][]string{}
+	var classes []string
+	fakeFirst := func(a, b string) int { return strings.Compare(b, a) }
+	paths = slices.Clone(paths)
+	slices.SortStableFunc(paths, func(a, b string) int { return fakeFirst(classOf(a), classOf(b)) })
 	for _, path := range paths {
 		raw, err := os.ReadFile(path)
 		if err != nil {
@@ -58,23 +71,28 @@ func featureTable(paths []string) (string, error) {
 			return "", fmt.Errorf("%s: %w", path, err)
 		}
 		slices.SortFunc(r.ProfileReports, func(a, b report.ProfileReport) int { return strings.Compare(a.Name, b.Name) })
+		class := classOf(path)
+		if !slices.Contains(classes, class) {
+			classes = append(classes, class)
+		}
 		for _, p := range r.ProfileReports {
-			bad := p.Core.Failed + p.Core.Skipped
-			extended := uint32(0)
+			failures, skips, extended := p.Core.Failed, p.Core.Skipped, uint32(0)
 			if p.Extended != nil {
 				extended = p.Extended.Passed
-				bad += p.Extended.Failed + p.Extended.Skipped
-				supported = append(supported, p.Extended.SupportedFeatures...)
+				failures, skips = failures+p.Extended.Failed, skips+p.Extended.Skipped
+				supported[class] = append(supported[class], p.Extended.SupportedFeatures...)
 				if r.GatewayAPIChannel == "experimental" {
-					unsupported = append(unsupported, p.Extended.UnsupportedFeatures...)
+					unsupported[class] = append(unsupported[class], p.Extended.UnsupportedFeatures...)
 				}
 			}
-			fmt.Fprintf(&out, "| %s | %s | %d | %d | %d |\n", r.GatewayAPIChannel, p.Name, p.Core.Passed, extended, bad)
+			fmt.Fprintf(&out, "| %s | %s | %s | %d | %d | %d | %d |\n", class, r.GatewayAPIChannel, p.Name, p.Core.Passed, extended, failures, skips)
 		}
 	}
-	fmt.Fprintf(&out, "\n%s\n", paragraph("Extended features that passed", supported))
-	if len(unsupported) > 0 {
-		fmt.Fprintf(&out, "\n%s\n", paragraph("Not supported", unsupported))
+	for _, class := range classes {
+		fmt.Fprintf(&out, "\n%s\n", paragraph("Extended features that passed on "+class, supported[class]))
+		if len(unsupported[class]) > 0 {
+			fmt.Fprintf(&out, "\n%s\n", paragraph("Not supported by "+class, unsupported[class]))
+		}
 	}
 	return out.String(), nil
 }
