@@ -42,9 +42,8 @@ type compiler struct {
 	pools        map[string]*ir.Pool // by name; the one without a name has no targets, for backends that are not valid
 	certificates map[string]*ir.Certificate
 
-	application, transport balancer        // the two load balancers there can be
-	candidates             []candidate     // rules of the Application Load Balancer
-	used                   map[string]bool // certificates of a listener
+	application, transport balancer    // the two load balancers there can be
+	candidates             []candidate // rules of the Application Load Balancer
 	out                    cloud.Compiled
 	told                   map[told]bool
 }
@@ -67,7 +66,6 @@ func newCompiler(want *ir.LoadBalancer, s settings) *compiler {
 		want: want, settings: s,
 		pools:        make(map[string]*ir.Pool, len(want.Pools)),
 		certificates: make(map[string]*ir.Certificate, len(want.Certificates)),
-		used:         make(map[string]bool),
 		told:         make(map[told]bool),
 	}
 	c.out.Graph = make(graph.Graph)
@@ -270,10 +268,17 @@ func (c *compiler) targetPorts() []PortRange {
 // certificateNodes adds the certificates that a listener has. A certificate is named by its content, so that a rotated one is made, put to
 // use, and only then the old one deleted.
 func (c *compiler) certificateNodes() {
-	for _, name := range sortedKeys(c.used) {
-		crt := c.certificates[name]
-		id := certificateID(crt)
-		c.add(graph.Node{ID: id, Spec: &Certificate{Marked: c.marks.mark(id.Name, crt.Source), Chain: string(crt.Chain), Key: crt.Key}})
+	used := make(map[graph.ID]bool)
+	for _, n := range c.out.Graph {
+		for _, ref := range n.Refs {
+			used[ref] = used[ref] || ref.Kind == KindCertificate
+		}
+	}
+	for i := range c.want.Certificates {
+		crt := &c.want.Certificates[i]
+		if id := certificateID(crt); used[id] {
+			c.add(graph.Node{ID: id, Spec: &Certificate{Marked: c.marks.mark(id.Name, crt.Source), Chain: string(crt.Chain), Key: crt.Key}})
+		}
 	}
 }
 

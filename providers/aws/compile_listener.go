@@ -121,8 +121,9 @@ func (c *compiler) certificatesOf(l *ir.Listener) (servers []ir.Server, choices 
 		}
 		choices = append(choices, more...)
 		for _, name := range s.Certificates {
-			c.used[name] = true
-			refs = appendOnce(refs, certificateID(c.certificates[name]))
+			if crt, ok := c.certificates[name]; ok {
+				refs = appendOnce(refs, certificateID(crt))
+			}
 		}
 		names[s.Name] = true
 	}
