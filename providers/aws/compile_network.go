@@ -1,7 +1,9 @@
 package aws
 
 import (
+	"cmp"
 	"fmt"
+	"reflect"
 	"slices"
 
 	"github.com/cloudgate-dev/cloudgate/pkg/cloud"
@@ -136,49 +138,64 @@ func (c *compiler) networkShares(servers []ir.Server) []poolShare {
 	return out
 }
 
-// onlyForward returns what a listener does: the action of its first rule. Rules that would do something else for another hostname are refused;
-// that a hostname is not looked at is told.
+// place is a rule of a listener with its server.
+type place struct {
+	server *ir.Server
+	rule   *ir.Rule
+}
+
+// hostname is what the place is for.
+func (p place) hostname() string {
+	if p.rule.Match.Hostname != "" {
+		return p.rule.Match.Hostname
+	}
+	return p.server.Hostname
+}
+
+// onlyForward returns what a listener does: the action of the rule whose route is the oldest, so that a new route never takes the port from
+// another. Rules that would do something else for another hostname are refused; that a hostname is not looked at is told.
 func (c *compiler) onlyForward(servers []ir.Server, protocol string) (source ir.Source, action Action, groups []graph.ID, ok bool) {
+	var places []place
 	for i := range servers {
-		s := &servers[i]
-		for j := range s.Rules {
-			r := &s.Rules[j]
-			if ok {
-				c.alsoServed(s, r)
-				continue
-			}
-			if action, groups, ok = c.networkForward(s, r, protocol); ok {
-				source = s.Source
-			}
+		for j := range servers[i].Rules {
+			places = append(places, place{&servers[i], &servers[i].Rules[j]})
 		}
+	}
+	slices.SortStableFunc(places, func(a, b place) int { return cmp.Compare(a.rule.Since, b.rule.Since) })
+	var first place
+	for _, p := range places {
+		switch {
+		case !ok:
+			if action, groups, ok = c.networkForward(p, protocol); ok {
+				first, source = p, p.server.Source
+			}
+		case reflect.DeepEqual(p.rule.Action, first.rule.Action):
+			c.hostnameIgnored(p)
+		case p.hostname() != first.hostname():
+			c.refuse(p.rule.Source, cloud.Unsupported, "a Network Load Balancer does not look at host names, and the port goes to the backends of another rule")
+		}
+		// Another rule for the same hostname never decides: the older one does.
 	}
 	return source, action, groups, ok
 }
 
-// alsoServed judges a rule of a listener that has its one action already.
-func (c *compiler) alsoServed(s *ir.Server, r *ir.Rule) {
-	hostname := r.Match.Hostname
-	if hostname == "" {
-		hostname = s.Hostname
+// hostnameIgnored tells that a hostname is not looked at, and whether the class allows that.
+func (c *compiler) hostnameIgnored(p place) bool {
+	var v verdict
+	if p.hostname() != "" {
+		v.differ("connections that ask for other host names, or for none, get to the backends too")
 	}
-	if hostname == "" {
-		return // it never decides: what comes first matches the same
-	}
-	c.refuse(r.Source, cloud.Unsupported, "a Network Load Balancer does not look at host names, and the port goes to the backends of another rule")
+	return lowering{compiler: c}.judge(p.rule.Source, v)
 }
 
 // networkForward lowers the one action of a listener.
-func (c *compiler) networkForward(s *ir.Server, r *ir.Rule, protocol string) (Action, []graph.ID, bool) {
-	l := lowering{compiler: c}
-	var v verdict
-	f, isForward := r.Action.(*ir.Forward)
+func (c *compiler) networkForward(p place, protocol string) (Action, []graph.ID, bool) {
+	f, isForward := p.rule.Action.(*ir.Forward)
 	if !isForward {
-		c.refuse(r.Source, cloud.Unsupported, "a Network Load Balancer cannot refuse connections: it has no backend to send them to")
+		c.refuse(p.rule.Source, cloud.Unsupported, "a Network Load Balancer cannot refuse connections: it has no backend to send them to")
 		return Action{}, nil, false
 	}
-	if s.Hostname != "" || r.Match.Hostname != "" {
-		v.differ("connections that ask for other host names, or for none, get to the backends too")
-	}
+	var v verdict
 	var shares []poolShare
 	for _, b := range f.Backends {
 		pool := c.pools[b.Pool]
@@ -198,10 +215,10 @@ func (c *compiler) networkForward(s *ir.Server, r *ir.Rule, protocol string) (Ac
 		}
 		shares = append(shares, share)
 	}
-	if !l.judge(r.Source, v) {
+	if fits := (lowering{compiler: c}).judge(p.rule.Source, v); !c.hostnameIgnored(p) || !fits {
 		return Action{}, nil, false
 	}
 	action := Action{Forward: &Forward{}}
-	ids, ok := c.targetGroups(&c.transport, r.Source, action.Forward, shares)
+	ids, ok := c.targetGroups(&c.transport, p.rule.Source, action.Forward, shares)
 	return action, ids, ok
 }

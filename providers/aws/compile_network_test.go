@@ -59,6 +59,12 @@ func TestNetworkListeners(t *testing.T) {
 		{"one of several hostnames", []ir.Listener{l4Listener(ir.ProtocolTLS, 443, tls(ir.TLSPassthrough, "a.example.com", "tcp1"), tls(ir.TLSPassthrough, "b.example.com", "tcp2"))}, true,
 			"TCP 443 tcp1; a Network Load Balancer does not look at host names, and the port goes to the backends of another rule; " +
 				"connections that ask for other host names, or for none, get to the backends too"},
+		{"several hostnames, the same backends", []ir.Listener{l4Listener(ir.ProtocolTLS, 443, tls(ir.TLSPassthrough, "a.example.com", "tcp1"), tls(ir.TLSPassthrough, "b.example.com", "tcp1"))}, true,
+			"TCP 443 tcp1; connections that ask for other host names, or for none, get to the backends too; connections that ask for other host names, or for none, get to the backends too"},
+		{"the older route has the port", []ir.Listener{l4Listener(ir.ProtocolTLS, 443,
+			ir.Server{Hostname: "a.example.com", TLS: ir.TLSPassthrough, Rules: []ir.Rule{{Since: 2, Action: to("tcp1")}}},
+			ir.Server{TLS: ir.TLSPassthrough, Rules: []ir.Rule{{Since: 1, Action: to("tcp2")}}})}, true,
+			"TCP 443 tcp2; a Network Load Balancer does not look at host names, and the port goes to the backends of another rule"},
 		{"TLS ends", []ir.Listener{l4Listener(ir.ProtocolTLS, 443, tls(ir.TLSTerminate, "", "tcp1"))}, false, "TLS 443 tcp1"},
 		{"TLS ends and passes", []ir.Listener{l4Listener(ir.ProtocolTLS, 443, tls(ir.TLSTerminate, "", "tcp1"), tls(ir.TLSPassthrough, "b.example.com", "tcp2"))}, true,
 			"TLS 443 tcp1; a port of a Network Load Balancer either ends TLS for every host name, or passes it through"},
