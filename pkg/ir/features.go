@@ -18,6 +18,7 @@ const (
 	FeatureHTTPS                  Feature = "HTTPS"
 	FeatureTLSPassthrough         Feature = "TLSPassthrough"
 	FeatureTLSTerminate           Feature = "TLSTerminate"
+	FeatureTLSHostnames           Feature = "TLSHostnames" // a choice among the routes of one port by host name, for TLS that ends here and that does not
 	FeatureTCP                    Feature = "TCP"
 	FeatureUDP                    Feature = "UDP"
 	FeatureGRPC                   Feature = "GRPC"

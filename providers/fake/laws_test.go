@@ -42,6 +42,9 @@ func stories(t *testing.T) []providertest.Case {
 	}
 	var cases []providertest.Case
 	for _, story := range told {
+		if story.Snapshot.ControllerName != translatetest.ControllerName {
+			continue // it has what another cloud's settings allow
+		}
 		if want, _ := translate.Translate(story.Snapshot); want != nil && len(want.Addresses) == 0 {
 			cases = append(cases, providertest.Case{Name: story.Name, Want: want})
 		}

@@ -43,7 +43,7 @@ func (p *Provider) Features() ir.Features { return Features() }
 func Features() ir.Features {
 	f := make(ir.Features)
 	for _, name := range []ir.Feature{
-		ir.FeatureHTTP, ir.FeatureHTTPS, ir.FeatureTLSPassthrough, ir.FeatureTLSTerminate, ir.FeatureTCP, ir.FeatureUDP, ir.FeatureGRPC,
+		ir.FeatureHTTP, ir.FeatureHTTPS, ir.FeatureTLSPassthrough, ir.FeatureTLSTerminate, ir.FeatureTLSHostnames, ir.FeatureTCP, ir.FeatureUDP, ir.FeatureGRPC,
 		ir.FeatureStaticAddresses, ir.FeatureSeveralCertificates,
 		ir.FeaturePathRegex, ir.FeatureHeaderRegex, ir.FeatureQueryMatch, ir.FeatureQueryRegex, ir.FeatureMethodMatch,
 		ir.FeatureRequestHeaders, ir.FeatureResponseHeaders, ir.FeatureBackendRequestHeaders, ir.FeatureBackendResponseHeaders,

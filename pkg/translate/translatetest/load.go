@@ -124,7 +124,7 @@ func Parse(data []byte) (*translate.Snapshot, Outcome, error) {
 func AllFeatures() ir.Features {
 	out := ir.Features{}
 	for _, f := range []ir.Feature{
-		ir.FeatureHTTP, ir.FeatureHTTPS, ir.FeatureTLSPassthrough, ir.FeatureTLSTerminate, ir.FeatureTCP, ir.FeatureUDP, ir.FeatureGRPC,
+		ir.FeatureHTTP, ir.FeatureHTTPS, ir.FeatureTLSPassthrough, ir.FeatureTLSTerminate, ir.FeatureTLSHostnames, ir.FeatureTCP, ir.FeatureUDP, ir.FeatureGRPC,
 		ir.FeatureStaticAddresses, ir.FeatureStaticHostnames, ir.FeatureSeveralCertificates, ir.FeaturePathRegex, ir.FeatureHeaderRegex,
 		ir.FeatureQueryMatch, ir.FeatureQueryRegex, ir.FeatureMethodMatch, ir.FeatureRequestHeaders, ir.FeatureResponseHeaders,
 		ir.FeatureBackendRequestHeaders, ir.FeatureBackendResponseHeaders, ir.FeatureRedirect, ir.FeatureRedirectScheme,
