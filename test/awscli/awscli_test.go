@@ -196,8 +196,14 @@ func start(t *testing.T) *server.Server {
 	return cloud
 }
 
-// run runs a script to its end and returns what it printed.
+// run runs a script against a fake cloud to its end and returns what it printed.
 func run(t *testing.T, cloud *server.Server, cmd *exec.Cmd) string {
+	t.Helper()
+	return runAt(t, cloud.AWSURL(), cmd)
+}
+
+// runAt is run for an API at a URL.
+func runAt(t *testing.T, url string, cmd *exec.Cmd) string {
 	t.Helper()
 	dir := t.TempDir()
 	name := cmd.Args[1]
@@ -208,7 +214,7 @@ func run(t *testing.T, cloud *server.Server, cmd *exec.Cmd) string {
 	cmd.Args[1] = from
 	var out, said bytes.Buffer
 	cmd.Stdout, cmd.Stderr, cmd.Dir = &out, &said, dir
-	cmd.Env = append(cmd.Env, "HOME="+dir, "AWS_ENDPOINT_URL="+cloud.AWSURL(), "AWS_ACCESS_KEY_ID="+accessKey, "AWS_SECRET_ACCESS_KEY="+secretKey,
+	cmd.Env = append(cmd.Env, "HOME="+dir, "AWS_ENDPOINT_URL="+url, "AWS_ACCESS_KEY_ID="+accessKey, "AWS_SECRET_ACCESS_KEY="+secretKey,
 		"AWS_DEFAULT_REGION=eu-west-1", "AWS_REGION=eu-west-1", "AWS_EC2_METADATA_DISABLED=true", "AWS_PAGER=", "AWS_MAX_ATTEMPTS=10",
 		"PYENV_VERSION="+os.Getenv("PYENV_VERSION"), "PYENV_ROOT="+os.Getenv("PYENV_ROOT"))
 	if err := cmd.Start(); err != nil {
