@@ -15,7 +15,7 @@ const (
 	KindCertificate graph.Kind = "certificate"
 	// KindLoadBalancer is a load balancer: loadbalancer/application-DIGEST or loadbalancer/network-DIGEST.
 	KindLoadBalancer graph.Kind = "loadbalancer"
-	// KindListener is a listener, within its load balancer: listener/http-80.
+	// KindListener is a listener, within its load balancer: listener/http-80-a-DIGEST, for an application load balancer.
 	KindListener graph.Kind = "listener"
 	// KindRule is a rule, within its listener.
 	KindRule graph.Kind = "rule"
