@@ -2,6 +2,10 @@ package aws_test
 
 import (
 	"context"
+	"encoding/base64"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -255,6 +259,29 @@ func TestDeniedCredentials(t *testing.T) {
 	}
 	_, url := serve(t, a.cloud, func(c *awsapi.Config) { c.Keys = map[string]string{"test": "test"} })
 	converge(t, providerAt(t, url, true), drawn())
+}
+
+// TestRoleOfAServiceAccount has no credentials but a token of Kubernetes and the name of a role, as IRSA gives them to a pod.
+func TestRoleOfAServiceAccount(t *testing.T) {
+	a := openAccount(t, nil)
+	token := filepath.Join(t.TempDir(), "token")
+	header, claims := `{"alg":"RS256","typ":"JWT"}`, `{"iss":"https://oidc.example.com","sub":"system:serviceaccount:cloudgate-system:cloudgate","aud":["sts.amazonaws.com"],"exp":4102444800}`
+	encode := base64.RawURLEncoding.EncodeToString
+	check(t, os.WriteFile(token, []byte(encode([]byte(header))+"."+encode([]byte(claims))+"."+encode([]byte("signature"))), 0o600))
+	for name, value := range map[string]string{
+		"AWS_WEB_IDENTITY_TOKEN_FILE": token, "AWS_ROLE_ARN": "arn:aws:iam::123456789012:role/cloudgate", "AWS_ROLE_SESSION_NAME": "test",
+		"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_PROFILE": "", "AWS_EC2_METADATA_DISABLED": "true",
+		"AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+	} {
+		t.Setenv(name, value)
+	}
+	p, err := provider.New(t.Context(), provider.Config{Region: testRegion, Endpoint: a.url, Unmetered: true})
+	check(t, err)
+	converge(t, p, drawn())
+	_, reads := a.calls(t, 0)
+	if !slices.Contains(reads, "AssumeRoleWithWebIdentity") {
+		t.Errorf("want the role to be taken, got %v", reads)
+	}
 }
 
 func TestHealth(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"sync"
 	"time"
 
@@ -19,7 +20,6 @@ import (
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	tagging "github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi"
 	"github.com/aws/smithy-go/logging"
-	"github.com/aws/smithy-go/middleware"
 
 	"github.com/cloudgate-dev/cloudgate/pkg/cloud"
 	"github.com/cloudgate-dev/cloudgate/pkg/ir"
@@ -74,9 +74,6 @@ func New(ctx context.Context, c Config) (*Provider, error) {
 		config.WithHTTPClient(httpClient()),
 		config.WithAppID("cloudgate"),
 		config.WithLogger(logging.Nop{}), // what matters is in the error of the call
-		// The controller retries: it knows what else there is to do meanwhile, and a write whose answer was lost is looked for first.
-		config.WithRetryer(func() aws.Retryer { return aws.NopRetryer{} }),
-		config.WithAPIOptions([]func(*middleware.Stack) error{newMeter(c.Unmetered).install}),
 	}
 	if c.Credentials != nil {
 		options = append(options, config.WithCredentialsProvider(c.Credentials))
@@ -88,6 +85,10 @@ func New(ctx context.Context, c Config) (*Provider, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the AWS configuration: %w", err)
 	}
+	// What follows is for the provider's own calls, and not for those that fetch credentials.
+	// The controller retries: it knows what else there is to do meanwhile, and a write whose answer was lost is looked for first.
+	cfg.Retryer = func() aws.Retryer { return aws.NopRetryer{} }
+	cfg.APIOptions = append(slices.Clone(cfg.APIOptions), newMeter(c.Unmetered).install)
 	cfg.Credentials = tellingCredentials{cfg.Credentials}
 	cfg.HTTPClient = plainBodies{cfg.HTTPClient}
 	return &Provider{
