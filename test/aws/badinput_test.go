@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 )
 
@@ -95,4 +97,36 @@ func (w *world) settled() {
 		}
 	}
 	w.Fatal("there is always something to change")
+}
+
+// A network without a way to the internet is said, with what is missing, and served as soon as it has one.
+func TestANetworkWithoutAWayOut(t *testing.T) {
+	var table, gateway string
+	out := aws.String("0.0.0.0/0")
+	w := newWorld(t, "127.84.4.0/24", func(w *world) {
+		account := w.cloud.AWS().Region(region)
+		tables, err := account.DescribeRouteTables(t.Context(), &ec2.DescribeRouteTablesInput{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, found := range tables.RouteTables {
+			for _, r := range found.Routes {
+				if strings.HasPrefix(aws.ToString(r.GatewayId), "igw-") {
+					table, gateway = aws.ToString(found.RouteTableId), aws.ToString(r.GatewayId)
+				}
+			}
+		}
+		if _, err := account.DeleteRoute(t.Context(), &ec2.DeleteRouteInput{RouteTableId: &table, DestinationCidrBlock: out}); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if c := w.until("Invalid"); !strings.Contains(c.Message, "internet gateway") {
+		t.Errorf("the message is %q, want what is missing in it", c.Message)
+	}
+	if _, err := w.cloud.AWS().Region(region).CreateRoute(t.Context(), &ec2.CreateRouteInput{
+		RouteTableId: &table, DestinationCidrBlock: out, GatewayId: &gateway,
+	}); err != nil {
+		t.Fatal(err)
+	}
+	w.until("Programmed")
 }
