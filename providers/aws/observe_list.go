@@ -19,13 +19,12 @@ import (
 
 // What bounds calls of the API.
 const (
-	pageSize       = 400 // the most that elbv2 lists at once
-	tagsAtOnce     = 20  // resources in one DescribeTags
-	targetsAtOnce  = 200 // targets in one RegisterTargets or DeregisterTargets
-	readsAtOnce    = 8   // reads under way at the same time; the meter decides how many a second
-	tagPageSize    = 100 // the most that the tagging API lists at once
-	rulesPageSize  = 400
-	groupsPageSize = 1000
+	pageSize      = 400 // the most that elbv2 lists at once
+	tagsAtOnce    = 20  // resources in one DescribeTags
+	targetsAtOnce = 200 // targets in one RegisterTargets or DeregisterTargets
+	readsAtOnce   = 8   // reads under way at the same time; the meter decides how many a second
+	tagPageSize   = 100 // the most that the tagging API lists at once
+	rulesPageSize = 400
 )
 
 // tagged is a resource of AWS with its tags.
