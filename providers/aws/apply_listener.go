@@ -2,6 +2,7 @@ package aws
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -72,10 +73,11 @@ func (w *Listener) made(certificates []CertificateChoice) *Listener {
 // certificateGone tells apart a certificate of ours that is gone, which is made again, from one that the user named.
 func certificateGone(err error, choices []CertificateChoice) error {
 	foreign := slices.ContainsFunc(choices, func(c CertificateChoice) bool { return c.Node == "" })
-	if !hasCode(err, codeCertificateNotFound) || !foreign {
+	var e *cloud.Error
+	if !hasCode(err, codeCertificateNotFound) || !foreign || !errors.As(err, &e) {
 		return err
 	}
-	return &cloud.Error{Kind: cloud.Invalid, Op: "CreateListener", Err: err}
+	return &cloud.Error{Kind: cloud.Invalid, Op: e.Op, Err: e.Err}
 }
 
 // adoptListener looks at the listener that has our port.

@@ -182,5 +182,5 @@ func TestCertificatesOfOtherGatewaysAreNotDiscovered(t *testing.T) {
 func TestUnknownCertificate(t *testing.T) {
 	a := openAccount(t, nil)
 	arn := "arn:aws:acm:eu-west-1:123456789012:certificate/12345678-1234-1234-1234-123456789012"
-	mustFail(t, pass(t, a.provider, choosing(t, provider.CertificateChoice{ARN: arn})), cloud.Invalid, "CreateListener listener/https-443-a-1")
+	mustFail(t, pass(t, a.provider, choosing(t, provider.CertificateChoice{ARN: arn})), cloud.Invalid, "CreateListener listener/https-443-a-1: Certificate '"+arn)
 }

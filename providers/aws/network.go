@@ -160,7 +160,7 @@ func (p *Provider) findSubnets(ctx context.Context, want placement) ([]string, e
 	}
 	ids := want.onePerZone(fitting)
 	if least := want.leastZones(); len(ids) < least {
-		return nil, invalid("DescribeSubnets", "%s: the VPC has them in %d; name the subnets in the GatewayConfig or tag them %s", want, len(ids), want.roleTag())
+		return nil, invalid("DescribeSubnets", "%s: the VPC has them in %d; %s", want, len(ids), want.advice())
 	}
 	return ids, nil
 }
@@ -287,10 +287,21 @@ func (want placement) roleTag() string {
 	return tagPublicSubnet
 }
 
+// advice says what to do where subnets are missing.
+func (want placement) advice() string {
+	if len(want.tags) > 0 {
+		return "change the tags in the GatewayConfig, or tag more subnets"
+	}
+	return "name the subnets in the GatewayConfig or tag them " + want.roleTag()
+}
+
 // String says what is needed.
 func (want placement) String() string {
 	text := "an internet-facing load balancer needs subnets that have a route to an internet gateway"
-	if want.internal {
+	switch {
+	case len(want.tags) > 0:
+		text = "a load balancer needs subnets that carry the tags of the GatewayConfig"
+	case want.internal:
 		text = "an internal load balancer needs subnets"
 	}
 	if want.dualStack {

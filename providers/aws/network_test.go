@@ -145,6 +145,9 @@ func TestMissingSubnets(t *testing.T) {
 	a.tag(t, a.subnets(t)[0].SubnetId, "kubernetes.io/role/elb", "1")
 	mustFail(t, pass(t, a.provider, drawn()), cloud.Invalid, "an internet-facing load balancer needs subnets that have a route to an internet gateway, "+
 		"with 8 free addresses, in 2 zones: the VPC has them in 1; name the subnets in the GatewayConfig or tag them kubernetes.io/role/elb")
+	mustFail(t, pass(t, a.provider, edit(balancerID, func(l *provider.LoadBalancer) { l.Subnets.Tags = map[string]string{"team": "shop"} })), cloud.Invalid,
+		"a load balancer needs subnets that carry the tags of the GatewayConfig, with 8 free addresses, in 2 zones: the VPC has them in 0; "+
+			"change the tags in the GatewayConfig, or tag more subnets")
 	a.tag(t, a.subnets(t)[1].SubnetId, "kubernetes.io/role/elb", "1")
 	converge(t, a.provider, drawn())
 }
