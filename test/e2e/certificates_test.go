@@ -9,10 +9,12 @@ import (
 )
 
 // TestTwoCertificatesOfOneListener has two host names, each with a Secret of its own, behind one HTTPS listener.
-func TestTwoCertificatesOfOneListener(t *testing.T) {
+func TestTwoCertificatesOfOneListener(t *testing.T) { tellTwoCertificatesOfOneListener(t, onFake) }
+
+func tellTwoCertificatesOfOneListener(t *testing.T, on class) {
 	names := []string{"one", "two"}
 	certificates := map[string]echo.Certificate{}
-	w := start(t, func(w *world) {
+	w := on.start(t, func(w *world) {
 		w.write("gateway.yaml", traffic.TwoCertificates())
 		for _, name := range names {
 			certificates[name] = traffic.NewCertificate(t, name+".example.com")

@@ -13,22 +13,28 @@ import (
 
 func noGateways(s dev.State) bool { return len(s.Gateways) == 0 }
 
-func TestDeletedGatewayLeavesNothing(t *testing.T) {
-	w := start(t, example("quickstart"), func(w *world) {
+func TestDeletedGatewayLeavesNothing(t *testing.T) { tellDeletedGatewayLeavesNothing(t, onFake) }
+
+func tellDeletedGatewayLeavesNothing(t *testing.T, on class) {
+	w := on.start(t, example("quickstart"), func(w *world) {
 		w.serve("shop-v1", "v1")
 		w.serve("shop-v2", "v2")
 		w.secret("shop-tls", "default", traffic.NewCertificate(t, "shop.example.com"))
 	})
 	w.programmed("web", 3)
-	w.cloud.WantSomething(t)
+	w.its().WantSomething(t)
 	w.remove("gateway.yaml")
 	w.wait("the Gateway to be gone", noGateways)
-	w.cloud.WantEmpty(t)
+	w.its().WantEmpty(t)
 }
 
 // TestGatewayDeletedAndMadeAnewAtOnce: what a user sees as a rename is a deletion and a creation of one name, in any order.
 func TestGatewayDeletedAndMadeAnewAtOnce(t *testing.T) {
-	w := start(t, example("whoami"), func(w *world) { w.serve("whoami", "whoami-1") })
+	tellGatewayDeletedAndMadeAnewAtOnce(t, onFake)
+}
+
+func tellGatewayDeletedAndMadeAnewAtOnce(t *testing.T, on class) {
+	w := on.start(t, example("whoami"), func(w *world) { w.serve("whoami", "whoami-1") })
 	w.programmed("web", 1)
 	gateway := w.read("gateway.yaml")
 	w.remove("gateway.yaml")
@@ -45,7 +51,7 @@ func TestGatewayDeletedAndMadeAnewAtOnce(t *testing.T) {
 		}
 		return visit(t, g, nil).Answers("http://whoami/", 200, "whoami-1")
 	})
-	counts, err := w.cloud.Resources()
+	counts, err := w.its().Resources()
 	if err != nil || counts["loadbalancers"] != 1 {
 		t.Errorf("the cloud has %v, %v; want one load balancer", counts, err)
 	}

@@ -9,10 +9,13 @@ import (
 // turns is how often a route is changed to and fro.
 const turns = 12
 
-func TestEditsOfARouteUnderLoad(t *testing.T) {
+func TestEditsOfARouteUnderLoad(t *testing.T) { tellEditsOfARouteUnderLoad(t, onFake) }
+
+func tellEditsOfARouteUnderLoad(t *testing.T, on class) {
 	for _, edit := range traffic.Edits() {
 		t.Run(edit.Name, func(t *testing.T) {
-			w := start(t, func(w *world) {
+			on.together(t)
+			w := on.start(t, func(w *world) {
 				w.write("gateway.yaml", traffic.Gateway80("web"))
 				w.write("route.yaml", edit.Before)
 				for _, name := range []string{"one", "two"} {

@@ -10,9 +10,11 @@ import (
 	"github.com/cloudgate-dev/cloudgate/test/echo"
 )
 
-func TestEndpointRemovedUnderLoad(t *testing.T) {
+func TestEndpointRemovedUnderLoad(t *testing.T) { tellEndpointRemovedUnderLoad(t, onFake) }
+
+func tellEndpointRemovedUnderLoad(t *testing.T, on class) {
 	const url = "http://whoami/"
-	w := start(t, example("whoami"), func(w *world) { w.serve("whoami", "whoami-1", "whoami-2") })
+	w := on.start(t, example("whoami"), func(w *world) { w.serve("whoami", "whoami-1", "whoami-2") })
 	v := visit(t, w.programmed("web", 1), nil)
 	both := w.read("endpoints-default-whoami.yaml")
 	one := both[:strings.LastIndex(both, "---\n")] // each slice is a document
@@ -33,14 +35,18 @@ func TestEndpointRemovedUnderLoad(t *testing.T) {
 }
 
 func TestCrashedEndpointLeavesTheRotationAndComesBack(t *testing.T) {
+	tellCrashedEndpointLeavesTheRotationAndComesBack(t, onFake)
+}
+
+func tellCrashedEndpointLeavesTheRotationAndComesBack(t *testing.T, on class) {
 	const url = "http://whoami/"
 	var backends []*echo.HTTP
-	w := start(t, example("whoami"), func(w *world) { backends = w.serve("whoami", "whoami-1", "whoami-2") })
+	w := on.start(t, example("whoami"), func(w *world) { backends = w.serve("whoami", "whoami-1", "whoami-2") })
 	v := visit(t, w.programmed("web", 1), nil)
 	crashed := backends[1]
 	address := crashed.Addr().String()
-	w.eventually("both to be healthy", func() error { return w.cloud.HealthOf(address, "healthy") })
-	interval := w.cloud.HealthInterval(t)
+	w.eventually("both to be healthy", func() error { return w.its().HealthOf(address, "healthy") })
+	interval := w.its().HealthInterval(t)
 
 	asking := v.Ask(url, 4, 50)
 	asking.More(20)
@@ -50,13 +56,13 @@ func TestCrashedEndpointLeavesTheRotationAndComesBack(t *testing.T) {
 	}
 	w.eventually("the crashed endpoint to get nothing", func() error { return asking.RestsFor("whoami-2", 20) })
 	out := time.Since(crash)
-	w.eventually("the cloud to call it unhealthy", func() error { return w.cloud.HealthOf(address, "unhealthy") })
+	w.eventually("the cloud to call it unhealthy", func() error { return w.its().HealthOf(address, "unhealthy") })
 	called := time.Since(crash)
 	asking.Stop()
 	failedMeanwhile := asking.Failed()
 
 	// What is out of rotation costs nobody a request, nor is it tried: a retry would hide that from clients.
-	retries := w.cloud.Retries(t)
+	retries := w.cloud.Retries(t) // of AWS there are none: an ALB tries no request again
 	after := v.Ask(url, 4, 50)
 	after.More(100)
 	after.End()

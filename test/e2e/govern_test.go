@@ -17,9 +17,12 @@ import (
 	"github.com/cloudgate-dev/cloudgate/test/echo"
 )
 
-func TestWhatGovernsRequests(t *testing.T) {
+func TestWhatGovernsRequests(t *testing.T) { tellWhatGovernsRequests(t, onFake) }
+
+func tellWhatGovernsRequests(t *testing.T, on class) {
+	on.needs(t, "an ALB has no CORS, mirrors, retries and sessions by header")
 	var apps, shadows []*echo.HTTP
-	w := start(t, func(w *world) {
+	w := on.start(t, func(w *world) {
 		w.write("gateway.yaml", traffic.Gateway80("web"))
 		w.write("route.yaml", traffic.HTTPRoute("app", "{name: web}", "app.example.com", traffic.GovernRules))
 		w.write("services.yaml", service("app")+service("shadow"))
@@ -62,9 +65,12 @@ func TestWhatGovernsRequests(t *testing.T) {
 	t.Run("session", func(t *testing.T) { traffic.WantSession(t, v.For(t), 20) })
 }
 
-func TestClientCertificates(t *testing.T) {
+func TestClientCertificates(t *testing.T) { tellClientCertificates(t, onFake) }
+
+func tellClientCertificates(t *testing.T, on class) {
+	on.needs(t, "an ALB verifies clients by a trust store that somebody else made")
 	front, friend, stranger := traffic.NewCertificate(t, "app.example.com"), traffic.NewCertificate(t, "friend"), traffic.NewCertificate(t, "stranger")
-	w := start(t, func(w *world) {
+	w := on.start(t, func(w *world) {
 		w.write("gateway.yaml", `apiVersion: gateway.networking.k8s.io/v1
 kind: Gateway
 metadata: {name: web}
@@ -86,9 +92,12 @@ spec:
 }
 
 // A backend that serves nobody but the Gateway: it wants a certificate, and which it got decides over the answer.
-func TestBackendThatWantsACertificate(t *testing.T) {
+func TestBackendThatWantsACertificate(t *testing.T) { tellBackendThatWantsACertificate(t, onFake) }
+
+func tellBackendThatWantsACertificate(t *testing.T, on class) {
+	on.needs(t, "an ALB shows its targets no certificate")
 	inner, shown, other := traffic.NewCertificate(t, "inner.example.com"), traffic.NewCertificate(t, "gateway"), traffic.NewCertificate(t, "another")
-	w := start(t, func(w *world) {
+	w := on.start(t, func(w *world) {
 		w.write("gateway.yaml", strings.Replace(traffic.Gateway80("web"), "gatewayClassName: fake",
 			"gatewayClassName: fake\n  tls: {backend: {clientCertificateRef: {name: shown}}}", 1))
 		w.write("app.yaml", service("app")+"---\n"+traffic.HTTPRoute("app", "{name: web}", "app.example.com", toApp))

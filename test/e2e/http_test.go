@@ -7,8 +7,10 @@ import (
 	"github.com/cloudgate-dev/cloudgate/test/e2e/traffic"
 )
 
-func TestWhoami(t *testing.T) {
-	w := start(t, example("whoami"), func(w *world) { w.serve("whoami", "whoami-1", "whoami-2") })
+func TestWhoami(t *testing.T) { tellWhoami(t, onFake) }
+
+func tellWhoami(t *testing.T, on class) {
+	w := on.start(t, example("whoami"), func(w *world) { w.serve("whoami", "whoami-1", "whoami-2") })
 	v := visit(t, w.programmed("web", 1), nil)
 	counts := v.Tally("http://whoami/", 20)
 	traffic.WantShare(t, counts, "whoami-1", 50, 10)
@@ -25,10 +27,12 @@ func TestWhoami(t *testing.T) {
 	v.Want("http://other/foo", 404, "")
 }
 
-func TestCanary(t *testing.T) {
+func TestCanary(t *testing.T) { tellCanary(t, onFake) }
+
+func tellCanary(t *testing.T, on class) {
 	const requests, points = 2000, 3
 	const url = "http://canary.example.com/"
-	w := start(t, example("canary"), func(w *world) {
+	w := on.start(t, example("canary"), func(w *world) {
 		w.serve("stable", "stable-1")
 		w.serve("canary", "canary-1")
 	})
@@ -61,8 +65,11 @@ func TestCanary(t *testing.T) {
 	traffic.WantShare(t, v.Tally(url, requests), "stable-1", 80, points)
 }
 
-func TestPathPrefixAndHeader(t *testing.T) {
-	w := start(t, example("path-prefix-header"), func(w *world) { w.serve("echo", "echo-1") })
+func TestPathPrefixAndHeader(t *testing.T) { tellPathPrefixAndHeader(t, onFake) }
+
+func tellPathPrefixAndHeader(t *testing.T, on class) {
+	on.needs(t, "an ALB adds no headers to requests")
+	w := on.start(t, example("path-prefix-header"), func(w *world) { w.serve("echo", "echo-1") })
 	v := visit(t, w.programmed("web", 1), nil)
 	for _, path := range []string{"/get", "/get/", "/get/more?x=1"} {
 		a := v.Must("http://www.example.com" + path)
@@ -75,8 +82,10 @@ func TestPathPrefixAndHeader(t *testing.T) {
 	v.Want("http://example.com/get", 404, "")
 }
 
-func TestLeftAndRight(t *testing.T) {
-	w := start(t, example("left-right"), func(w *world) {
+func TestLeftAndRight(t *testing.T) { tellLeftAndRight(t, onFake) }
+
+func tellLeftAndRight(t *testing.T, on class) {
+	w := on.start(t, example("left-right"), func(w *world) {
 		w.serve("left", "left-1")
 		w.serve("right", "right-1")
 	})
@@ -91,8 +100,10 @@ func TestLeftAndRight(t *testing.T) {
 	v.Want("http://any.example.com/leftover", 404, "")
 }
 
-func TestQuickstart(t *testing.T) {
-	w := start(t, example("quickstart"), func(w *world) {
+func TestQuickstart(t *testing.T) { tellQuickstart(t, onFake) }
+
+func tellQuickstart(t *testing.T, on class) {
+	w := on.start(t, example("quickstart"), func(w *world) {
 		w.serve("shop-v1", "v1")
 		w.serve("shop-v2", "v2")
 		w.secret("shop-tls", "default", traffic.NewCertificate(t, "shop.example.com"))
@@ -100,7 +111,7 @@ func TestQuickstart(t *testing.T) {
 	v := visit(t, w.programmed("web", 3), nil) // shop on both listeners, beta on http
 	v.Want("http://shop.example.com/", 200, "v1")
 	v.Want("http://beta.example.com/", 200, "v2")
-	if got := v.Must("http://shop.example.com/api").Echo.Headers.Get("X-Served-By"); got != "cloudgate" {
-		t.Errorf("X-Served-By = %q, want cloudgate", got)
+	if got, want := v.Must("http://shop.example.com/api").Echo.Headers.Get("X-Served-By"), on.adds("cloudgate"); got != want {
+		t.Errorf("X-Served-By = %q, want %q", got, want)
 	}
 }

@@ -38,8 +38,11 @@ func hold(t *testing.T, name string) *holding {
 
 // TestLimitsOfAService: the endpoint with the fewest requests gets the next one, none gets more than it may have, and what one that goes has
 // left is cut when its time is over, while the other's goes on.
-func TestLimitsOfAService(t *testing.T) {
-	w, v, _ := governed(t, toApp, `apiVersion: cloudgate.dev/v1alpha1
+func TestLimitsOfAService(t *testing.T) { tellLimitsOfAService(t, onFake) }
+
+func tellLimitsOfAService(t *testing.T, on class) {
+	on.needs(t, "an ALB has no limits by target")
+	w, v, _ := governed(t, on, toApp, `apiVersion: cloudgate.dev/v1alpha1
 kind: BackendPolicy
 metadata: {name: app}
 spec:

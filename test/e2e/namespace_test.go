@@ -21,9 +21,11 @@ func says(problems []string, reason string) bool {
 	return slices.ContainsFunc(problems, func(p string) bool { return strings.Contains(p, reason) })
 }
 
-func TestOneGatewayForSeveralNamespaces(t *testing.T) {
+func TestOneGatewayForSeveralNamespaces(t *testing.T) { tellOneGatewayForSeveralNamespaces(t, onFake) }
+
+func tellOneGatewayForSeveralNamespaces(t *testing.T, on class) {
 	var grant string
-	w := start(t, example("cross-namespace"), func(w *world) {
+	w := on.start(t, example("cross-namespace"), func(w *world) {
 		for _, namespace := range []string{"store", "lab"} {
 			b := w.backend(namespace + "-1")
 			w.endpoints(namespace, namespace, "http", "TCP", b.Addr())

@@ -8,8 +8,10 @@ import (
 	"github.com/cloudgate-dev/cloudgate/test/echo"
 )
 
-func TestTCP(t *testing.T) {
-	w := start(t, example("tcp"), func(w *world) {
+func TestTCP(t *testing.T) { tellTCP(t, onFake) }
+
+func tellTCP(t *testing.T, on class) {
+	w := on.start(t, example("tcp"), func(w *world) {
 		b, err := echo.ListenTCP("lines-1", "127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)
@@ -23,9 +25,11 @@ func TestTCP(t *testing.T) {
 	}
 }
 
-func TestDNSOverUDP(t *testing.T) {
+func TestDNSOverUDP(t *testing.T) { tellDNSOverUDP(t, onFake) }
+
+func tellDNSOverUDP(t *testing.T, on class) {
 	want := netip.MustParseAddr("192.0.2.53")
-	w := start(t, example("udp-dns"), func(w *world) {
+	w := on.start(t, example("udp-dns"), func(w *world) {
 		b, err := echo.ListenDNS("dns-1", "127.0.0.1:0", want)
 		if err != nil {
 			t.Fatal(err)

@@ -31,7 +31,9 @@ func newPool() netip.Prefix {
 type world struct {
 	*testing.T
 	dir   string
+	class class
 	cloud traffic.Cloud
+	aws   *traffic.AWS // nil where the process has none
 	stop  func()
 
 	mu     sync.Mutex
@@ -39,14 +41,20 @@ type world struct {
 	states chan struct{} // closed and replaced at each new State
 }
 
-// start runs a Cloudgate over an empty folder, or over what fill puts there first.
+// start runs a Cloudgate over an empty folder, or over what fill puts there first. Its class is fake.
 func start(t *testing.T, fill ...func(*world)) *world {
+	t.Helper()
 	return startWith(t, dev.Config{}, fill...)
 }
 
 func startWith(t *testing.T, config dev.Config, fill ...func(*world)) *world {
 	t.Helper()
-	w := &world{T: t, dir: t.TempDir(), states: make(chan struct{})}
+	return onFake.startWith(t, config, fill...)
+}
+
+func (c class) startWith(t *testing.T, config dev.Config, fill ...func(*world)) *world {
+	t.Helper()
+	w := &world{T: t, dir: t.TempDir(), class: c, states: make(chan struct{})}
 	for _, f := range fill {
 		f(w)
 	}
@@ -63,6 +71,9 @@ func startWith(t *testing.T, config dev.Config, fill ...func(*world)) *world {
 		t.Fatal(err)
 	}
 	w.cloud = traffic.Cloud{URL: d.Cloud()}
+	if url := d.AWS(); url != "" {
+		w.aws = traffic.OpenAWS(url, dev.AWSRegion)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- d.Run(ctx) }()
@@ -120,6 +131,7 @@ func (w *world) programmed(gateway string, routes int32) dev.Gateway {
 		found, ok = gatewayOf(s, gateway)
 		return ok && found.Programmed && attached(found) == routes
 	})
+	w.checked()
 	return found
 }
 
@@ -150,7 +162,7 @@ func (w *world) eventually(what string, try func() error) {
 func (w *world) write(name, content string) {
 	w.Helper()
 	tmp := filepath.Join(w.dir, "."+name+".tmp")
-	if err := errors.Join(os.WriteFile(tmp, []byte(content), 0o600), os.Rename(tmp, filepath.Join(w.dir, name))); err != nil {
+	if err := errors.Join(os.WriteFile(tmp, []byte(w.class.adapt(content)), 0o600), os.Rename(tmp, filepath.Join(w.dir, name))); err != nil {
 		w.Fatal(err)
 	}
 }

@@ -17,8 +17,8 @@ import (
 	"github.com/cloudgate-dev/cloudgate/reconciler"
 )
 
-// awsRegion is where load balancers of the class aws are made.
-const awsRegion = "us-east-1"
+// AWSRegion is where load balancers of the class aws are made.
+const AWSRegion = "us-east-1"
 
 // awsNetwork is the range of the VPC: that of the backends, which are on this machine.
 var awsNetwork = netip.MustParsePrefix("127.0.0.0/8")
@@ -37,9 +37,9 @@ func (d *Dev) openProviders() ([]cloud.Provider, error) {
 		return nil, err
 	}
 	out := []cloud.Provider{native}
-	if url := d.awsURL(); url != "" {
+	if url := d.AWS(); url != "" {
 		amazon, err := aws.New(context.Background(), aws.Config{
-			Region: awsRegion, Endpoint: url, Unmetered: true,
+			Region: AWSRegion, Endpoint: url, Unmetered: true,
 			Credentials: credentials.NewStaticCredentialsProvider("cloudgate-dev", "cloudgate-dev", ""), // the fake AWS lets everybody in
 		})
 		if err != nil {
@@ -54,8 +54,8 @@ func (d *Dev) openProviders() ([]cloud.Provider, error) {
 	return out, nil
 }
 
-// awsURL returns where the fake AWS answers, "" where there is none.
-func (d *Dev) awsURL() string {
+// AWS returns the URL of the fake AWS, "" where there is none.
+func (d *Dev) AWS() string {
 	if d.cloud == nil {
 		return ""
 	}
@@ -64,7 +64,7 @@ func (d *Dev) awsURL() string {
 
 // awsWords say where the fake AWS answers.
 func (d *Dev) awsWords() string {
-	if url := d.awsURL(); url != "" {
+	if url := d.AWS(); url != "" {
 		return "   Fake AWS: " + url
 	}
 	return ""

@@ -41,7 +41,7 @@ func (d *Dev) followStates(ctx context.Context) error {
 		if err != nil {
 			return endOf(ctx, err)
 		}
-		s.Cloud, s.AWS = d.url, d.awsURL()
+		s.Cloud, s.AWS = d.url, d.AWS()
 		d.addCloud(&s)
 		d.addFiles(&s)
 		if refreshing || last == nil || !reflect.DeepEqual(*last, s) {

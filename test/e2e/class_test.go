@@ -1,0 +1,169 @@
+package e2e
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/cloudgate-dev/cloudgate/cmd/cloudgate/dev"
+	"github.com/cloudgate-dev/cloudgate/test/e2e/traffic"
+)
+
+// class is a GatewayClass that stories are told on.
+type class struct{ name string }
+
+var (
+	onFake = class{"fake"}
+	onAWS  = class{"aws"}
+)
+
+// start runs a Cloudgate as start does, whose manifests name this class.
+func (c class) start(t *testing.T, fill ...func(*world)) *world {
+	t.Helper()
+	return c.startWith(t, dev.Config{}, fill...)
+}
+
+// adapt returns a manifest for the class: those of the stories and examples name the class fake.
+func (c class) adapt(manifest string) string {
+	manifest = strings.ReplaceAll(manifest, "gatewayClassName: fake", "gatewayClassName: "+c.name)
+	if c == onAWS {
+		manifest = strings.ReplaceAll(manifest, headerFilter, "")
+	}
+	return manifest
+}
+
+// adds returns the value of a header that the quickstart adds, as a backend sees it.
+func (c class) adds(value string) string {
+	if c == onAWS {
+		return ""
+	}
+	return value
+}
+
+// headerFilter is what the quickstart has to change a header, which no ALB does: Cloudgate would refuse its rule.
+const headerFilter = `    filters:
+    - type: RequestHeaderModifier
+      requestHeaderModifier:
+        add:
+        - {name: X-Served-By, value: cloudgate}
+`
+
+// needs skips a story on AWS. why names the property of its load balancers that forbids it.
+func (c class) needs(t *testing.T, why string) {
+	t.Helper()
+	if c == onAWS {
+		t.Skip("not on AWS: " + why)
+	}
+}
+
+// location is where a redirect of the class leads: an ALB names the port in any case.
+func (c class) location(origin, port, rest string) string {
+	if c == onAWS {
+		origin += ":" + port
+	}
+	return origin + rest
+}
+
+// sessionCookie is how the name of the cookie begins that keeps a session.
+func (c class) sessionCookie() string {
+	if c == onAWS {
+		return "AWSALB="
+	}
+	return "cloudgate-"
+}
+
+// may returns a part of a manifest that AWS cannot have, "" there.
+func (c class) may(part string) string {
+	if c == onAWS {
+		return ""
+	}
+	return part
+}
+
+// together has a test run at the same time as its siblings, where it waits more than it works.
+func (c class) together(t *testing.T) {
+	if c == onAWS {
+		t.Parallel()
+	}
+}
+
+// approximate has the class take what its cloud does with a difference.
+func (c class) approximate(w *world) {
+	w.Helper()
+	w.write("class.yaml", fmt.Sprintf(`apiVersion: gateway.networking.k8s.io/v1
+kind: GatewayClass
+metadata: {name: %[1]s, annotations: {cloudgate.dev/approximate-features: allow}}
+spec: {controllerName: cloudgate.dev/%[1]s}
+`, c.name))
+}
+
+// cloud is what the stories ask of the fake cloud and of the fake AWS alike.
+type cloud interface {
+	Resources() (map[string]int, error)
+	WantSomething(t testing.TB)
+	WantEmpty(t testing.TB)
+	HealthOf(address, want string) error
+	HealthInterval(t testing.TB) string
+}
+
+// its is the cloud that the world's Gateways are in.
+func (w *world) its() cloud {
+	if w.class == onAWS {
+		return w.aws
+	}
+	return w.cloud
+}
+
+// checked waits until AWS has checked all targets for the first time: it sends requests to some of them before that.
+func (w *world) checked() {
+	w.Helper()
+	if w.class == onAWS {
+		traffic.Within(w, traffic.Patience, traffic.Rest, "the first checks of all targets", w.aws.Checked)
+	}
+}
+
+// TestAWS tells the stories on the class aws: the provider of AWS, and its Application and Network Load Balancers in the fake AWS. They wait
+// for health checks, which come every 5 s at most, more than they work: that is why they are told at the same time.
+func TestAWS(t *testing.T) {
+	for name, tell := range map[string]func(*testing.T, class){
+		"Whoami":                   tellWhoami,
+		"Canary":                   tellCanary,
+		"PathPrefixAndHeader":      tellPathPrefixAndHeader,
+		"LeftAndRight":             tellLeftAndRight,
+		"Quickstart":               tellQuickstart,
+		"EditsOfARouteUnderLoad":   tellEditsOfARouteUnderLoad,
+		"EndpointRemovedUnderLoad": tellEndpointRemovedUnderLoad,
+		"CrashedEndpointLeavesTheRotationAndComesBack": tellCrashedEndpointLeavesTheRotationAndComesBack,
+		"HTTPSListenerIsAddedAndItsSecretRotated":      tellHTTPSListenerIsAddedAndItsSecretRotated,
+		"TwoCertificatesOfOneListener":                 tellTwoCertificatesOfOneListener,
+		"TLSPassthroughBySNI":                          tellTLSPassthroughBySNI,
+		"TLSPassthroughToOneBackend":                   tellTLSPassthroughToOneBackend,
+		"TLSTerminated":                                tellTLSTerminated,
+		"TCP":                                          tellTCP,
+		"DNSOverUDP":                                   tellDNSOverUDP,
+		"DeletedGatewayLeavesNothing":                  tellDeletedGatewayLeavesNothing,
+		"GatewayDeletedAndMadeAnewAtOnce":              tellGatewayDeletedAndMadeAnewAtOnce,
+		"OneGatewayForSeveralNamespaces":               tellOneGatewayForSeveralNamespaces,
+		"MatchesAndTheirPrecedence":                    tellMatchesAndTheirPrecedence,
+		"RedirectsAndRewrites":                         tellRedirectsAndRewrites,
+		"FiltersAndTimeouts":                           tellFiltersAndTimeouts,
+		"ListenerSet":                                  tellListenerSet,
+		"BackendTLSPolicy":                             tellBackendTLSPolicy,
+		"BackendTLSPolicyIsRotated":                    tellBackendTLSPolicyIsRotated,
+		"GRPCRoute":                                    tellGRPCRoute,
+		"WebSocketPassesThrough":                       tellWebSocketPassesThrough,
+		"ZonesOfEndpoints":                             tellZonesOfEndpoints,
+		"RetryBudget":                                  tellRetryBudget,
+		"SessionOfAService":                            tellSessionOfAService,
+		"HealthCheckOfAService":                        tellHealthCheckOfAService,
+		"LimitsOfAService":                             tellLimitsOfAService,
+		"WhatGovernsRequests":                          tellWhatGovernsRequests,
+		"ClientCertificates":                           tellClientCertificates,
+		"BackendThatWantsACertificate":                 tellBackendThatWantsACertificate,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tell(t, onAWS)
+		})
+	}
+}
