@@ -99,12 +99,19 @@ func (l *ledger) glances(x *executor, e *entry) bool {
 	return true
 }
 
-// glance is a poll by a bulk read, unless there was one since the last poll of the entry.
+// betweenGlances is how many times Config.PollMin lie between two bulk reads that polls ask for: many Gateways that have each just begun to wait
+// ask often together.
+const betweenGlances = 40
+
+// glance is a poll by a bulk read, unless there was one since the last poll of the entry, or a moment ago.
 func (c *Controller) glance(ctx context.Context, x *executor, e *entry) *cloud.Error {
 	e.mu.Lock()
 	polled := e.polled
 	e.mu.Unlock()
-	needed := func() bool { return !c.ledger.lastBulk(x.provider.Name()).began.After(polled) }
+	needed := func() bool {
+		last := c.ledger.lastBulk(x.provider.Name()).began
+		return !last.After(polled) && c.now().Sub(last) >= betweenGlances*c.cfg.PollMin
+	}
 	_, findings, err := c.ledger.fill(ctx, x, c.cfg.Cluster, needed)
 	if err != nil {
 		return err
