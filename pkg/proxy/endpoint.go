@@ -51,11 +51,14 @@ func (m *member) end() {
 }
 
 // unreachable is to be called when no connection could be opened. With active checks the endpoint is out until one succeeds; without, it is a last
-// resort for a short while.
+// resort for a short while, unless nobody is to be spared it.
 func (m *member) unreachable(reason string) {
 	m.failures.Add(1)
 	if m.check != nil {
 		m.check.fail(reason)
+		return
+	}
+	if m.options.OneDial {
 		return
 	}
 	m.ejectedUntil.Store(coarse() + int64(m.options.Eject))

@@ -43,6 +43,7 @@ type exchange struct {
 	up       upstream      // what the last try left open; nil when nothing
 	status   int           // that the client was answered with; 0 while it was not
 	reason   string        // why the proxy itself answered
+	undialed bool          // an endpoint could not be connected to
 	silent   bool          // the last endpoint that could not be connected to did not answer in time
 	canceled bool          // the endpoint ended the request by CANCEL, as servers of gRPC do when its deadline has passed
 	mirrored *mirroredBody // what mirrors are sent; nil where they are sent no body

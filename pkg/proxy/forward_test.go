@@ -140,6 +140,29 @@ func TestStatuses(t *testing.T) {
 	}
 }
 
+// With OneDial a request is for the endpoint that it came to first, although the other would answer.
+func TestOneDial(t *testing.T) {
+	for _, protocol := range []PoolProtocol{PoolHTTP1, PoolHTTP2} {
+		e := newEngine(t, Options{OneDial: true})
+		p := poolOf(closedPort(t), closedPort(t))
+		p.Protocol = protocol
+		up := backend(t, echo)
+		if protocol == PoolHTTP2 {
+			up = h2cBackend(t, echo)
+		}
+		p.Endpoints = append(p.Endpoints, poolOf(up).Endpoints...)
+		url := "http://" + apply(t, e, site(t, map[string]Action{"/": to("p")}, map[string]*Pool{"p": p}))
+		counts := map[int]int{}
+		for range 30 {
+			status, _ := get(t, url)
+			counts[status]++
+		}
+		if counts[200] != 10 || counts[503] != 20 {
+			t.Errorf("protocol %d: answers by status are %v, want 10 of the live endpoint and 20 times 503", protocol, counts)
+		}
+	}
+}
+
 // closedPort returns an address where nobody listens.
 func closedPort(t testing.TB) string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")

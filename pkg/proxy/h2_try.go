@@ -85,7 +85,7 @@ func (t *http2Transport) attempt(x *exchange) (result outcome, again bool) {
 		var dial *dialError
 		if errors.As(err, &dial) {
 			if !exhausted(err) {
-				x.silent = timedOut(err)
+				x.undialed, x.silent = true, timedOut(err)
 				x.member.unreachable(dial.Error())
 			}
 			return tryUnsent, false

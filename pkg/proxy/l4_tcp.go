@@ -74,7 +74,7 @@ type upstreamConn struct {
 func (c upstreamConn) close() { _ = c.raw.Close() } // It may be closed already.
 
 // connect opens a connection to an endpoint of p. While none can be opened it tries another endpoint, which is always right before the
-// first byte. The member is nil when no endpoint could be reached; otherwise the caller calls its end after use.
+// first byte, unless the options say otherwise. The member is nil when no endpoint could be reached; otherwise the caller calls its end after use.
 func (e *Engine) connect(p *pool, f *flow) (*member, upstreamConn) {
 	var t tried
 	for range e.options.MaxTries {
@@ -92,6 +92,9 @@ func (e *Engine) connect(p *pool, f *flow) (*member, upstreamConn) {
 			break // No endpoint is at fault, and no other would do better.
 		}
 		m.unreachable(plain(err).Error())
+		if e.options.OneDial {
+			break
+		}
 	}
 	return nil, upstreamConn{}
 }

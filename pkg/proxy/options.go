@@ -45,6 +45,7 @@ type Options struct {
 	UpstreamSpares   int           // unused connections kept per endpoint; default 512
 	QueueTimeout     time.Duration // for room at an endpoint that has as many connections as its pool allows; default 1 s
 	MaxTries         int           // endpoints tried for one request when the earlier ones did not get it; default 3
+	OneDial          bool          // an endpoint that cannot be connected to costs whoever comes to it: no other is tried, and Eject means nothing
 	Eject            time.Duration // how long an endpoint without health checks that cannot be connected to is a last resort; default 2 s
 
 	// How requests are mirrored.

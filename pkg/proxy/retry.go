@@ -164,6 +164,9 @@ func (x *exchange) tries(p *pool) outcome {
 		}
 		switch why {
 		case tryUnsent:
+			if x.undialed && x.engine.options.OneDial {
+				return why
+			}
 			x.tried.add(m.endpoint)
 		case tryBusy:
 			x.crowd = m

@@ -180,7 +180,7 @@ func (t *h1Transport) dial(x *exchange) (*h1Upstream, outcome) {
 	case exhausted(err):
 		return nil, tryUnsent // This side is at fault.
 	case err != nil:
-		x.silent = timedOut(err)
+		x.undialed, x.silent = true, timedOut(err)
 		x.member.unreachable(plain(err).Error())
 		return nil, tryUnsent
 	}

@@ -104,7 +104,7 @@ func (p *Plane) apply(b *balancer) (moved bool) {
 		options := p.cfg.Proxy
 		options.DialTimeout = dialTimeout
 		options.MaxTries = 2               // the second is for connections that the target has closed meanwhile
-		options.Eject = time.Nanosecond    // health checks alone take a target out
+		options.OneDial = true             // health checks alone take a target out, and until then it costs requests
 		options.UpstreamIdle = time.Minute // of a connection that nothing uses
 		b.serve = serve.New(serve.Config{Name: b.view.Name, Ports: p.cfg.Ports, Proxy: options, Log: p.cfg.Log})
 	}

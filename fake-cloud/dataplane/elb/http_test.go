@@ -159,6 +159,34 @@ func TestPages(t *testing.T) {
 	}
 }
 
+// TestRefusedConnection: a target that refuses connections costs the requests that come to it. No request goes on to another target.
+func TestRefusedConnection(t *testing.T) {
+	t.Parallel()
+	s := newStand(t)
+	lb := s.balancer(types.LoadBalancerTypeEnumApplication)
+	live := backend(t, "live", func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/sick" {
+			w.WriteHeader(500)
+		}
+	})
+	// Both are found sick, so both get requests.
+	group := s.group(func(in *api.CreateTargetGroupInput) { in.HealthCheckPath = sdk.String("/sick") }, closed(t), live)
+	s.listener(lb, 8080, forward(group), nil)
+	at := s.at(lb, 8080)
+	counts := map[int]int{}
+	eventually(t, "half of the requests to fail", func() bool {
+		clear(counts)
+		for range 20 {
+			got, err := get(at, "/")
+			if err != nil {
+				return false
+			}
+			counts[got.status]++
+		}
+		return counts[200] == 10 && counts[502] == 10
+	})
+}
+
 // breaking is a target that is healthy to look at and breaks every answer off.
 func breaking(t *testing.T) string {
 	return backend(t, "", func(w http.ResponseWriter, r *http.Request) {
