@@ -63,7 +63,7 @@ func New(cfg Config) *Admin {
 		"GET journal": a.getJournal, "DELETE journal": a.clearJournal,
 		"GET quotas": a.getQuotas, "PATCH quotas": a.setQuotas,
 		"GET settings": a.getSettings, "PATCH settings": a.setSettings,
-		"POST {region}/instances": a.seedInstance,
+		"POST {region}/instances": a.seedInstance, "POST {region}/objects": a.seedObject,
 	} {
 		method, path, _ := strings.Cut(pattern, " ")
 		a.mux.HandleFunc(method+" "+Prefix+path, a.serve(handle))
@@ -201,6 +201,23 @@ func (a *Admin) seedInstance(r *http.Request) (any, error) {
 	}
 	id, err := a.cfg.Cloud.Region(region).SeedInstance(seed)
 	return made{map[string]string{"id": id}}, err
+}
+
+// seedObject keeps a file as S3 would, for trust stores to be made of.
+func (a *Admin) seedObject(r *http.Request) (any, error) {
+	region := r.PathValue("region")
+	if !awsapi.IsRegion(region) {
+		return nil, &refusal{http.StatusNotFound, "NotFound", strconv.Quote(region) + " is not a region"}
+	}
+	var seed struct{ Bucket, Key, Content string }
+	if err := read(r, &seed); err != nil {
+		return nil, err
+	}
+	if seed.Bucket == "" || seed.Key == "" {
+		return nil, badRequest("name a bucket and a key")
+	}
+	err := a.cfg.Cloud.Region(region).SeedObject(seed.Bucket, seed.Key, []byte(seed.Content))
+	return made{map[string]string{"bucket": seed.Bucket, "key": seed.Key}}, err
 }
 
 func (a *Admin) listFaults(*http.Request) (any, error) {
