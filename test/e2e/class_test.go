@@ -1,12 +1,19 @@
 package e2e
 
 import (
+	"crypto/tls"
 	"fmt"
+	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
+
 	"github.com/cloudgate-dev/cloudgate/cmd/cloudgate/dev"
 	"github.com/cloudgate-dev/cloudgate/test/e2e/traffic"
+	"github.com/cloudgate-dev/cloudgate/test/echo"
 )
 
 // class is a GatewayClass that stories are told on.
@@ -80,6 +87,33 @@ func (c class) may(part string) string {
 	return part
 }
 
+// trusts returns a GatewayConfig by which a Gateway knows its clients. An ALB does by a trust store, which users make of a file in S3.
+func (c class) trusts(w *world, name string, clients echo.Certificate) string {
+	w.Helper()
+	config := "apiVersion: cloudgate.dev/v1alpha1\nkind: GatewayConfig\nmetadata: {name: " + name + "}\nspec: {"
+	if c == onAWS {
+		file := map[string]string{"bucket": "trust", "key": name + ".pem", "content": string(clients.Chain)}
+		if err := w.cloud.Call(http.MethodPost, "/admin/v1/aws/"+dev.AWSRegion+"/objects", file, nil); err != nil {
+			w.Fatal(err)
+		}
+		config += "aws: {trustStoreARN: " + w.aws.TrustStore(w, name, "trust", name+".pem") + "}"
+	}
+	return config + "}\n"
+}
+
+// secure returns a manifest with an HTTPS listener in the place of that for HTTP, and how to connect to it, where it takes that to
+// speak HTTP/2: with an ALB.
+func (c class) secure(w *world, manifest, host string) (string, credentials.TransportCredentials) {
+	w.Helper()
+	if c != onAWS {
+		return manifest, insecure.NewCredentials()
+	}
+	certificate := traffic.NewCertificate(w, host)
+	w.secret("front", "default", certificate)
+	return strings.Replace(manifest, "port: 80, protocol: HTTP}", "port: 443, protocol: HTTPS, tls: {certificateRefs: [{name: front}]}}", 1),
+		credentials.NewTLS(&tls.Config{RootCAs: certificate.Pool(), ServerName: host, MinVersion: tls.VersionTLS12})
+}
+
 // together has a test run at the same time as its siblings, where it waits more than it works.
 func (c class) together(t *testing.T) {
 	if c == onAWS {
@@ -114,10 +148,13 @@ func (w *world) its() cloud {
 	return w.cloud
 }
 
-// checked waits until AWS has checked all targets for the first time: it sends requests to some of them before that.
-func (w *world) checked() {
+// checked waits until AWS has checked all targets of a Gateway for the first time: it sends requests to some of them before that.
+func (w *world) checked(g dev.Gateway) {
 	w.Helper()
 	if w.class == onAWS {
+		if len(g.Addresses) == 0 || slices.ContainsFunc(g.Addresses, func(a string) bool { return !strings.HasSuffix(a, ".amazonaws.com") }) {
+			w.Fatalf("the addresses %q of Gateway %s are not of AWS", g.Addresses, g.Name)
+		}
 		traffic.Within(w, traffic.Patience, traffic.Rest, "the first checks of all targets", w.aws.Checked)
 	}
 }

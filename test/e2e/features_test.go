@@ -12,6 +12,7 @@ import (
 
 	"github.com/gorilla/websocket"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/health"
 	"google.golang.org/grpc/health/grpc_health_v1"
 
@@ -149,7 +150,6 @@ func tellBackendTLSPolicy(t *testing.T, on class) {
 func TestGRPCRoute(t *testing.T) { tellGRPCRoute(t, onFake) }
 
 func tellGRPCRoute(t *testing.T, on class) {
-	on.needs(t, "an ALB speaks HTTP/2 with clients at HTTPS listeners alone")
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -158,8 +158,11 @@ func tellGRPCRoute(t *testing.T, on class) {
 	grpc_health_v1.RegisterHealthServer(server, health.NewServer())
 	go func() { _ = server.Serve(listener) }()
 	t.Cleanup(server.Stop)
-	w := on.start(t, func(w *world) {
-		w.write("gateway.yaml", traffic.Gateway80("web"))
+	var transport credentials.TransportCredentials
+	w := on.start(t, on.approximate, func(w *world) {
+		var gateway string
+		gateway, transport = on.secure(w, traffic.Gateway80("web"), "grpc.example.com")
+		w.write("gateway.yaml", gateway)
 		w.write("app.yaml", strings.Replace(service("app"), "port: 80,", "port: 80, appProtocol: kubernetes.io/h2c,", 1)+`---
 apiVersion: gateway.networking.k8s.io/v1
 kind: GRPCRoute
@@ -174,7 +177,7 @@ spec:
 		w.endpoints("default", "app", "http", "TCP", listener.Addr().(*net.TCPAddr).AddrPort())
 	})
 	g := w.programmed("web", 1)
-	traffic.WantHealthService(t, g.Listeners[0].Endpoint, "grpc.example.com")
+	traffic.WantHealthService(t, g.Listeners[0].Endpoint, "grpc.example.com", transport)
 }
 
 func TestWebSocketPassesThrough(t *testing.T) { tellWebSocketPassesThrough(t, onFake) }

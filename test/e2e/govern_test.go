@@ -68,27 +68,26 @@ func tellWhatGovernsRequests(t *testing.T, on class) {
 func TestClientCertificates(t *testing.T) { tellClientCertificates(t, onFake) }
 
 func tellClientCertificates(t *testing.T, on class) {
-	on.needs(t, "an ALB verifies clients by a trust store that somebody else made")
 	front, friend, stranger := traffic.NewCertificate(t, "app.example.com"), traffic.NewCertificate(t, "friend"), traffic.NewCertificate(t, "stranger")
-	w := on.start(t, func(w *world) {
-		w.write("gateway.yaml", `apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {name: web}
-spec:
-  gatewayClassName: fake
-  tls: {frontend: {default: {validation: {caCertificateRefs: [{group: "", kind: ConfigMap, name: friends}]}}}}
-  listeners:
-  - {name: https, port: 443, protocol: HTTPS, tls: {certificateRefs: [{name: app-tls}]}}
-`)
+	w := on.start(t, on.approximate, func(w *world) {
 		w.write("friends.yaml", fmt.Sprintf("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: friends}\ndata:\n  ca.crt: |\n    %s\n",
 			strings.ReplaceAll(strings.TrimSpace(string(friend.Chain)), "\n", "\n    ")))
 		w.secret("app-tls", "default", front)
 		w.write("app.yaml", service("app")+"---\n"+traffic.HTTPRoute("app", "{name: web}", "app.example.com", toApp))
 		w.serve("app", "app-1")
 	})
-	roots := x509.NewCertPool()
-	roots.AppendCertsFromPEM(front.Chain)
-	traffic.WantClients(t, visit(t, w.programmed("web", 1), roots), "https://app.example.com/", friend, stranger)
+	w.write("config.yaml", on.trusts(w, "friends", friend))
+	w.write("gateway.yaml", `apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: web}
+spec:
+  gatewayClassName: fake
+  infrastructure: {parametersRef: {group: cloudgate.dev, kind: GatewayConfig, name: friends}}
+  tls: {frontend: {default: {validation: {caCertificateRefs: [{group: "", kind: ConfigMap, name: friends}]}}}}
+  listeners:
+  - {name: https, port: 443, protocol: HTTPS, tls: {certificateRefs: [{name: app-tls}]}}
+`)
+	traffic.WantClients(t, visit(t, w.programmed("web", 1), front.Pool()), "https://app.example.com/", friend, stranger)
 }
 
 // A backend that serves nobody but the Gateway: it wants a certificate, and which it got decides over the answer.

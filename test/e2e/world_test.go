@@ -131,7 +131,7 @@ func (w *world) programmed(gateway string, routes int32) dev.Gateway {
 		found, ok = gatewayOf(s, gateway)
 		return ok && found.Programmed && attached(found) == routes
 	})
-	w.checked()
+	w.checked(found)
 	return found
 }
 

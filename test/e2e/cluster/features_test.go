@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/grpc/credentials/insecure"
+
 	"github.com/cloudgate-dev/cloudgate/test/e2e/traffic"
 )
 
@@ -85,7 +87,7 @@ spec:
     backendRefs: [{name: app, port: 80}]
 `)
 	w.ready("app")
-	traffic.WantHealthService(t, w.programmed("web", 1).at(80), "grpc.example.com")
+	traffic.WantHealthService(t, w.programmed("web", 1).at(80), "grpc.example.com", insecure.NewCredentials())
 }
 
 func TestWebSocketAndStreamPassThrough(t *testing.T) {

@@ -167,3 +167,15 @@ func (a *AWS) HealthInterval(t testing.TB) string {
 	}
 	return fmt.Sprintf("%ds", aws.ToInt32(groups[0].HealthCheckIntervalSeconds))
 }
+
+// TrustStore makes a trust store of a file in S3 and returns its ARN.
+func (a *AWS) TrustStore(t testing.TB, name, bucket, key string) string {
+	t.Helper()
+	made, err := a.elb.CreateTrustStore(context.Background(), &elbv2.CreateTrustStoreInput{
+		Name: &name, CaCertificatesBundleS3Bucket: &bucket, CaCertificatesBundleS3Key: &key,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return aws.ToString(made.TrustStores[0].TrustStoreArn)
+}

@@ -13,7 +13,7 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/status"
 )
@@ -87,9 +87,9 @@ func Resolve(server string, id uint16) (netip.Addr, error) {
 }
 
 // WantHealthService asks a gRPC service behind a load balancer that routes the method Check of grpc.health.v1.Health and no other.
-func WantHealthService(t testing.TB, address, host string) {
+func WantHealthService(t testing.TB, address, host string, transport credentials.TransportCredentials) {
 	t.Helper()
-	conn, err := grpc.NewClient("passthrough:///"+address, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithAuthority(host))
+	conn, err := grpc.NewClient("passthrough:///"+address, grpc.WithTransportCredentials(transport), grpc.WithAuthority(host))
 	if err != nil {
 		t.Fatal(err)
 	}
