@@ -186,7 +186,7 @@ func (w *writer) blamed(about func(Failure) bool) string {
 		out = append(out, "This cloud cannot have the listener: "+list(refused)+".")
 	}
 	if len(rejected) > 0 {
-		out = append(out, "The cloud rejects the listener: "+list(rejected)+". Change it; nothing is retried until then.")
+		out = append(out, "The cloud rejects the listener: "+list(rejected)+". Change it; until then it is tried again from time to time only.")
 	}
 	return strings.Join(out, " ")
 }

@@ -103,10 +103,10 @@ func judgeFailure(err *cloud.Error) progress {
 	switch err.Kind {
 	case cloud.Invalid, cloud.Unsupported:
 		return progress{phaseFailed, string(gwv1.GatewayReasonInvalid),
-			fmt.Sprintf("The cloud rejects what is asked for (%s). Change what it names; nothing is retried until then.", failureText(err))}
+			fmt.Sprintf("The cloud rejects what is asked for (%s). Change what it names; until then it is tried again from time to time only.", failureText(err))}
 	case cloud.Denied:
 		return progress{phaseFailed, string(ReasonProviderDenied),
-			fmt.Sprintf("The cloud does not allow it (%s). Give Cloudgate's account the permission.", failureText(err))}
+			fmt.Sprintf("The cloud does not allow it (%s). Give Cloudgate's account what is missing.", failureText(err))}
 	case cloud.Quota:
 		return progress{phaseFailed, string(gwv1.GatewayReasonNoResources),
 			fmt.Sprintf("A quota of the cloud account is used up (%s). Raise it, or delete what is not needed.", failureText(err))}

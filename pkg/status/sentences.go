@@ -133,7 +133,7 @@ func ruleSentence(p translate.Problem) (string, bool) {
 	case translate.CodeFeatureApproximate:
 		return fmt.Sprintf("%sthis cloud does %s with a difference: %s.", at(p), p.Feature, p.Detail), true
 	case codeRejected:
-		return fmt.Sprintf("%sthe cloud rejects it: %s. Change it; nothing is retried until then.", at(p), p.Detail), true
+		return fmt.Sprintf("%sthe cloud rejects it: %s. Change it; until then it is tried again from time to time only.", at(p), p.Detail), true
 	case codeRefused:
 		if p.Where == "" {
 			return fmt.Sprintf("This cloud cannot have all of it: %s.", p.Detail), true

@@ -100,7 +100,7 @@ func (c *compiler) rules() {
 			continue
 		}
 		if have == mostRules {
-			r.refused = fmt.Sprintf("an Application Load Balancer has at most %d rules, and those of the Gateway are %d: the rules of older routes have them",
+			r.refused = fmt.Sprintf("an Application Load Balancer has at most %d rules, and those of the Gateway are %d: the rules of older routes have them; remove some, or use another Gateway",
 				mostRules, all)
 			continue
 		}

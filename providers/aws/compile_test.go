@@ -218,7 +218,7 @@ func TestOlderRulesStay(t *testing.T) {
 	if diff := cmp.Diff(encoded(t, before.Graph), encoded(t, after.Graph)); diff != "" {
 		t.Errorf("the 100 older rules changed:\n%s", diff)
 	}
-	const text = "an Application Load Balancer has at most 100 rules, and those of the Gateway are 103: the rules of older routes have them"
+	const text = "an Application Load Balancer has at most 100 rules, and those of the Gateway are 103: the rules of older routes have them; remove some, or use another Gateway"
 	var want []cloud.Refusal
 	for _, name := range []string{"r102", "r101", "r100"} {
 		want = append(want, cloud.Refusal{Source: route(name), Kind: cloud.Quota, Text: text})

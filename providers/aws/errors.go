@@ -114,7 +114,7 @@ func kindOf(api smithy.APIError, err error) cloud.Kind {
 // signature has the time in it, so they are said in other words; the part that tells which policy denies is kept.
 func textOf(kind cloud.Kind, op operation, api smithy.APIError) string {
 	if isAboutCredentials(api.ErrorCode()) {
-		return "AWS does not accept the controller's credentials: " + api.ErrorCode()
+		return fmt.Sprintf("AWS does not accept the controller's credentials (%s): give it valid ones", api.ErrorCode())
 	}
 	if kind == cloud.Denied && deniedByPolicy(api.ErrorCode()) {
 		text := fmt.Sprintf("the controller's IAM role may not call %s:%s", iamPrefix(op.service), op.name)
