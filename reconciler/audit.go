@@ -122,10 +122,15 @@ func (a *auditor) auditCloud(ctx context.Context, x *executor) error {
 		read, failed = a.auditDeep(ctx, x)
 		findings = append(findings, read...)
 	}
+	// An entry may be found twice. Nobody is woken before all are done: what a pass tries and fails meanwhile is not to be tried again at once.
+	var woken []types.NamespacedName
 	for _, f := range findings {
 		if f.entry.audited(c.now()) || f.news {
-			c.wake(ctx, f.entry.gateway)
+			woken = append(woken, f.entry.gateway)
 		}
+	}
+	for _, gateway := range woken {
+		c.wake(ctx, gateway)
 	}
 	a.sweep(ctx, x, all)
 	if failed != nil {
