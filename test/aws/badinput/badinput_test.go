@@ -27,7 +27,7 @@ func TestWrongCredentials(t *testing.T) {
 			w.keys.set(name, secret)
 			w.apply(gateway("gw"), route("app", "gw", "web"))
 			w.run()
-			w.says(w.programmed("gw", metav1.ConditionFalse, "ProviderDenied"), "does not accept the controller's credentials", "Give Cloudgate")
+			w.says(w.programmed("gw", metav1.ConditionFalse, "ProviderDenied"), "does not accept the controller's credentials", "give it valid ones")
 			w.event("ProviderDenied")
 			w.lasting("credentials that are denied", 2)
 			if name == goodKey {
@@ -160,7 +160,7 @@ func TestQuotaOfRules(t *testing.T) {
 	w.run()
 	w.ready("gw")
 	w.apply(route("last", "gw", "web", paths(15)...))
-	w.says(w.routed("last", "PartiallyInvalid", metav1.ConditionTrue, "UnsupportedValue"), "100")
+	w.says(w.routed("last", "PartiallyInvalid", metav1.ConditionTrue, "UnsupportedValue"), "at most 100 rules", "are 105", "remove some, or use another Gateway")
 	w.ready("gw")
 	if n := w.rules("gw"); n != 100 {
 		t.Errorf("want 100 rules, got %d", n)

@@ -145,7 +145,7 @@ func (w *world) run() {
 	})
 	w.check(err)
 	w.ctl, err = reconciler.Setup(mgr, reconciler.Config{
-		Providers: []cloud.Provider{provider}, Cluster: "test", AuditInterval: time.Hour, AuditDelay: time.Hour,
+		Providers: []cloud.Provider{provider}, Cluster: "test", AuditInterval: time.Hour, AuditDelay: 10_000 * time.Hour, // by chance within that time
 		RetryMin: retryMin, RetryMax: retryMax, PollMin: time.Millisecond, PollMax: pollMax,
 		// The longer and longer waits alone are to keep the number of calls low.
 		Reads: reconciler.Rate{PerSecond: 1e6, Burst: 1e6}, Writes: reconciler.Rate{PerSecond: 1e6, Burst: 1e6},
