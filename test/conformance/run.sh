@@ -12,8 +12,9 @@ USABLE_ADDRESS=172.30.255.250
 UNUSABLE_ADDRESS=192.0.2.1
 PODS=10.244.0.0/16 # of the cluster
 PROFILES=GATEWAY-HTTP,GATEWAY-GRPC,GATEWAY-TLS,GATEWAY-TCP,GATEWAY-UDP
-# An Application Load Balancer speaks gRPC behind HTTPS alone, and the suite's gRPC has none.
-[ "$CLASS" != aws ] || PROFILES=GATEWAY-HTTP,GATEWAY-TLS,GATEWAY-TCP,GATEWAY-UDP
+# An Application Load Balancer speaks gRPC behind HTTPS alone, and the suite's gRPC has none. A Network Load Balancer does not look at host
+# names, and most tests of TLSRoutes have several on one port.
+[ "$CLASS" != aws ] || PROFILES=GATEWAY-HTTP,GATEWAY-TCP,GATEWAY-UDP
 # Tests that a class cannot pass, each with the reason, in a file of their own.
 impossible=$root/test/conformance/$CLASS.txt
 skip=
