@@ -164,7 +164,7 @@ func (x *exchange) tries(p *pool) outcome {
 		}
 		switch why {
 		case tryUnsent:
-			if x.undialed && x.engine.options.OneDial {
+			if x.stays() {
 				return why
 			}
 			x.tried.add(m.endpoint)
@@ -191,6 +191,9 @@ func (x *exchange) tries(p *pool) outcome {
 	}
 	return why
 }
+
+// stays reports whether the request that did not get to an endpoint must not go to another.
+func (x *exchange) stays() bool { return x.undialed && x.engine.options.OneDial }
 
 // enter begins a try at m, which admitted it; leave ends it.
 func (x *exchange) enter(m *member) {
