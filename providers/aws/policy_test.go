@@ -82,3 +82,28 @@ func TestPolicyIsMinimal(t *testing.T) {
 		}
 	}
 }
+
+// TestPolicyMarksNothingOfOthers holds that nobody's load balancer can be given the mark, by which it could then be changed and deleted: tags
+// are set while something is made, or on what has the mark. AWS has no such condition for certificates.
+func TestPolicyMarksNothingOfOthers(t *testing.T) {
+	conditions := map[string]string{"elasticloadbalancing:AddTags": "elasticloadbalancing:CreateAction", "ec2:CreateTags": "ec2:CreateAction"}
+	found := make(map[string]int)
+	for _, s := range readPolicy(t).Statement {
+		for _, action := range s.Action {
+			key, tags := conditions[action]
+			if !tags {
+				continue
+			}
+			found[action]++
+			_, creating := s.Condition["StringEquals"][key]
+			if marked := s.Condition["Null"]["aws:ResourceTag/"+tagCluster] == "false"; !creating && !marked {
+				t.Errorf("%s allows %s on what is somebody else's", s.Sid, action)
+			}
+		}
+	}
+	for action := range conditions {
+		if found[action] != 2 {
+			t.Errorf("%s: want a statement for what is made and one for what is marked, got %d", action, found[action])
+		}
+	}
+}
