@@ -159,15 +159,16 @@ func TestQuotaOfRules(t *testing.T) {
 	}
 	w.run()
 	w.ready("gw")
-	w.apply(route("last", "gw", "web", paths(15)...))
-	w.says(w.routed("last", "PartiallyInvalid", metav1.ConditionTrue, "UnsupportedValue"), "at most 100 rules", "are 105", "remove some, or use another Gateway")
+	// Times are of whole seconds: among routes of the same one the name decides, and this is the last.
+	w.apply(route("newest", "gw", "web", paths(15)...))
+	w.says(w.routed("newest", "PartiallyInvalid", metav1.ConditionTrue, "UnsupportedValue"), "at most 100 rules", "are 105", "remove some, or use another Gateway")
 	w.ready("gw")
 	if n := w.rules("gw"); n != 100 {
 		t.Errorf("want 100 rules, got %d", n)
 	}
 	w.lasting("more rules than the quota", oneGateway+2*100/20)
 	w.delete(route("first", "", ""))
-	w.routed("last", "Accepted", metav1.ConditionTrue, "Accepted")
+	w.routed("newest", "Accepted", metav1.ConditionTrue, "Accepted")
 	w.until("there are 90 rules", func() bool { return w.rules("gw") == 90 }, func() string { return fmt.Sprint(w.rules("gw")) })
 	w.ready("gw")
 	w.inSync()

@@ -47,7 +47,7 @@ func TestMain(m *testing.M) {
 const (
 	region = "eu-west-1"
 	// deadline bounds how long a test waits for something that is to come.
-	deadline = 20 * time.Second
+	deadline = time.Minute
 
 	goodKey, goodSecret = "AKIDCLOUDGATE", "the right secret"
 )
