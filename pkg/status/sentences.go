@@ -63,6 +63,8 @@ func gatewaySentence(p translate.Problem) (string, bool) {
 		return fmt.Sprintf("%sparameters of kind %s are not supported. Refer to a cloudgate.dev/GatewayConfig.", at(p), p.Value), true
 	case translate.CodeParametersNamespace:
 		return fmt.Sprintf("%sthe reference has no namespace. Name that of the GatewayConfig.", at(p)), true
+	case translate.CodeParametersDenied:
+		return fmt.Sprintf("%s%s lets its Gateways have no parameters of their own. Remove the reference, or ask for another class.", at(p), p.Object), true
 	case translate.CodeParameterValue:
 		return parameterSentence(p), true
 	case translate.CodeClassParameters:

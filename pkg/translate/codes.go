@@ -46,6 +46,7 @@ const (
 	CodeListenersUnresolved // Value lists them
 	CodeParametersRef       // Value is the group/kind
 	CodeParametersNamespace // the reference of a class has no namespace
+	CodeParametersDenied    // Object is the GatewayClass, which lets its Gateways have no parameters of their own
 	CodeParameterValue      // Object is the GatewayConfig, Detail its field, Value what cannot stand there
 	CodeClassParameters     // Object is the GatewayClass, whose parameters cannot be read
 	CodeAddressType         // Value is the type

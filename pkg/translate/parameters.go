@@ -31,6 +31,14 @@ func (p Parameters) merge(over *v1alpha1.GatewayConfigSpec) Parameters {
 	return p
 }
 
+// GatewayParametersAnnotation on a GatewayClass, with the value GatewayParametersDeny, leaves to the class alone what GatewayConfigs say: a
+// Gateway of it that names one is refused. In a cloud where a GatewayConfig can name what belongs to others (security groups, certificates),
+// whoever may write one could otherwise reach that with the rights of the controller.
+const (
+	GatewayParametersAnnotation = "cloudgate.dev/gateway-parameters"
+	GatewayParametersDeny       = "deny"
+)
+
 // The fields that name parameters, as they stand in messages.
 const (
 	whereClassParameters   = "parametersRef"
@@ -91,9 +99,12 @@ func (t *translation) parameters() {
 	if infrastructure != nil && infrastructure.ParametersRef != nil {
 		ref := infrastructure.ParametersRef
 		name, ours := GatewayConfigName(t.s.Gateway)
-		if ours {
+		switch {
+		case t.s.Class != nil && t.s.Class.Annotations[GatewayParametersAnnotation] == GatewayParametersDeny:
+			problem = &Problem{Code: CodeParametersDenied, Where: whereGatewayParameters, Object: Object{Kind: kindClass, Name: t.s.Class.Name}}
+		case ours:
 			p, problem = readParameters(p, whereGatewayParameters, name, t.s.Configs[name])
-		} else {
+		default:
 			problem = &Problem{Code: CodeParametersRef, Where: whereGatewayParameters, Value: groupKind(string(ref.Group), string(ref.Kind))}
 		}
 		if problem != nil {
