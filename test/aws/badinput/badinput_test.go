@@ -45,6 +45,31 @@ func TestWrongCredentials(t *testing.T) {
 	}
 }
 
+// TestRevokedCredentials: what serves goes on and keeps its address; a change waits until there are credentials again.
+func TestRevokedCredentials(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.apply(gateway("gw"), route("app", "gw", "web"))
+	w.run()
+	w.ready("gw")
+	w.rest()
+	balancer := w.balancer("gw")
+	w.keys.set("AKIDSOMEBODY", goodSecret)
+	w.apply(route("app", "gw", "web", "/", "/more"))
+	w.says(w.programmed("gw", metav1.ConditionFalse, "ProviderDenied"), "does not accept the controller's credentials", "give it valid ones")
+	w.lasting("credentials that are revoked", 2)
+	if after, rules := w.balancer("gw"), w.rules("gw"); after != balancer || rules != 1 {
+		t.Errorf("want the load balancer %s with 1 rule as before, got %s with %d", balancer, after, rules)
+	}
+	w.keys.set(goodKey, goodSecret)
+	w.audit()
+	w.ready("gw")
+	if n := w.rules("gw"); n != 2 {
+		t.Errorf("want 2 rules, got %d", n)
+	}
+	w.inSync()
+}
+
 // TestMissingPermission: the role lacks one action.
 func TestMissingPermission(t *testing.T) {
 	t.Parallel()
