@@ -177,6 +177,7 @@ func TestAWS(t *testing.T) {
 		"TLSPassthroughToOneBackend":                   tellTLSPassthroughToOneBackend,
 		"TLSTerminated":                                tellTLSTerminated,
 		"TCP":                                          tellTCP,
+		"EveryProtocolOfOneGateway":                    tellEveryProtocolOfOneGateway,
 		"DNSOverUDP":                                   tellDNSOverUDP,
 		"DeletedGatewayLeavesNothing":                  tellDeletedGatewayLeavesNothing,
 		"GatewayDeletedAndMadeAnewAtOnce":              tellGatewayDeletedAndMadeAnewAtOnce,
