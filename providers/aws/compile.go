@@ -54,6 +54,8 @@ type balancer struct {
 	id     graph.ID
 	ports  []Ingress // protocol and port of its listeners; the addresses come later
 	groups map[graph.ID]bool
+	// certificates of all listeners but the default ones, each once.
+	certificates []CertificateChoice
 }
 
 type told struct {

@@ -37,7 +37,7 @@ func (c *compiler) httpListener(l *ir.Listener) {
 		if spec.Clients, ok = c.mutualAuthentication(l); !ok {
 			return
 		}
-		if servers, spec.Certificates, refs = c.certificatesOf(l); len(servers) == 0 {
+		if servers, spec.Certificates, refs = c.certificatesOf(&c.application, l); len(servers) == 0 {
 			return
 		}
 	}
@@ -104,8 +104,8 @@ func (c *compiler) mutualAuthentication(l *ir.Listener) (*MutualAuthentication, 
 }
 
 // certificatesOf returns the servers of a listener for which there is a certificate, the certificates, and what of them is in the graph. The
-// default is the first of the server for every hostname, or else of the first server.
-func (c *compiler) certificatesOf(l *ir.Listener) (servers []ir.Server, choices []CertificateChoice, refs []graph.ID) {
+// default is the first of the server for every hostname, or else of the first server. The others have to have room in the load balancer.
+func (c *compiler) certificatesOf(b *balancer, l *ir.Listener) (servers []ir.Server, choices []CertificateChoice, refs []graph.ID) {
 	names := make(map[string]bool)
 	for _, s := range byGenerality(l.Servers) {
 		own := c.choicesOf(s)
@@ -114,11 +114,22 @@ func (c *compiler) certificatesOf(l *ir.Listener) (servers []ir.Server, choices 
 			continue
 		}
 		more := slices.DeleteFunc(slices.Clone(own), func(o CertificateChoice) bool { return slices.ContainsFunc(choices, o.equal) })
-		if len(choices)+len(more) > mostCertificates {
-			c.refuse(s.Source, cloud.Quota, fmt.Sprintf("a listener in AWS has at most %d certificates, and with those of this one there would be %d",
-				mostCertificates, len(choices)+len(more)))
+		var room []CertificateChoice // that the load balancer has to have for them
+		counted := more
+		if len(choices) == 0 {
+			counted = more[1:] // without the default one
+		}
+		for _, choice := range counted {
+			if !slices.ContainsFunc(b.certificates, choice.equal) {
+				room = append(room, choice)
+			}
+		}
+		if n := len(b.certificates) + len(room); n > mostCertificates {
+			c.refuse(s.Source, cloud.Quota, fmt.Sprintf("a load balancer in AWS has at most %d certificates beside the default ones, and with those of this listener there would be %d",
+				mostCertificates, n))
 			continue
 		}
+		b.certificates = append(b.certificates, room...)
 		choices = append(choices, more...)
 		for _, name := range s.Certificates {
 			if crt, ok := c.certificates[name]; ok {

@@ -31,7 +31,7 @@ func (c *compiler) networkListener(l *ir.Listener) {
 			return
 		}
 		spec.SSLPolicy = c.sslPolicy()
-		if servers, spec.Certificates, refs = c.certificatesOf(l); len(servers) == 0 {
+		if servers, spec.Certificates, refs = c.certificatesOf(&c.transport, l); len(servers) == 0 {
 			return
 		}
 	}

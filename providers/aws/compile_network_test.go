@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/cloudgate-dev/cloudgate/pkg/ir"
 	"github.com/cloudgate-dev/cloudgate/providers/aws"
 )
@@ -129,6 +131,39 @@ func TestCertificates(t *testing.T) {
 	choices := specs[*aws.Listener](compile(t, lb).Graph)[0].Certificates
 	if len(choices) != 3 || choices[0].Node == "" || choices[1].ARN == "" || choices[2].Hostname != "cloud.example.com" {
 		t.Errorf("want the server's own, the one of the settings and the one to be discovered, got %+v", choices)
+	}
+}
+
+// TestCertificatesOfSeveralListeners counts them as AWS does: for the load balancer, but for the default one of each listener, and one that
+// several listeners have once.
+func TestCertificatesOfSeveralListeners(t *testing.T) {
+	lb := httpWith(ir.Rule{})
+	lb.Listeners = nil
+	listener := func(port uint16, first, n int) {
+		l := ir.Listener{Port: port, Protocol: ir.ProtocolHTTPS}
+		for i := first; i < first+n; i++ {
+			name := fmt.Sprintf("crt%02d", i)
+			lb.Certificates = append(lb.Certificates, ir.Certificate{Name: name, Chain: []byte(name)})
+			l.Servers = append(l.Servers, ir.Server{
+				Name: fmt.Sprint(name, port), Hostname: name + ".example.com", TLS: ir.TLSTerminate, Certificates: []string{name},
+				Source: ir.Source{Kind: "Gateway", Section: fmt.Sprintf("%s-%d", name, port)},
+			})
+		}
+		lb.Listeners = append(lb.Listeners, l)
+	}
+	listener(443, 0, 16)   // 15 beside the default one
+	listener(8443, 0, 16)  // the same
+	listener(9443, 20, 12) // 11 more, one too many
+	got := compile(t, lb)
+	counts := make(map[uint16]int)
+	for _, l := range specs[*aws.Listener](got.Graph) {
+		counts[l.Port] = len(l.Certificates)
+	}
+	if diff := cmp.Diff(map[uint16]int{443: 16, 8443: 16, 9443: 11}, counts); diff != "" {
+		t.Errorf("certificates (-want +got): %s", diff)
+	}
+	if len(got.Refused) != 1 || got.Refused[0].Source.Section != "crt31-9443" || !strings.Contains(got.Refused[0].Text, "at most 25 certificates") {
+		t.Errorf("want the last of port 9443 refused, got %v", got.Refused)
 	}
 }
 

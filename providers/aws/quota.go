@@ -7,7 +7,7 @@ const (
 	mostRules         = 100  // of an Application Load Balancer, default rules apart
 	mostGroups        = 100  // target groups of an Application Load Balancer
 	mostActionGroups  = 5    // target groups of one action
-	mostCertificates  = 26   // of a listener: the default and 25 more
+	mostCertificates  = 25   // of a load balancer, without the default ones of its listeners
 	mostIngress       = 60   // rules of a security group
 	mostTargets       = 1000 // of a target group
 	mostMatchValues   = 5    // of the conditions of a rule together
