@@ -43,7 +43,7 @@ func program(t *testing.T) string {
 // startProgram is start with `cloudgate dev` in a process of its own, whose id it returns too.
 func startProgram(t *testing.T, flags []string, fill ...func(*world)) (*world, int) {
 	t.Helper()
-	w := &world{T: t, dir: t.TempDir(), states: make(chan struct{})}
+	w := &world{T: t, dir: t.TempDir(), class: onFake, states: make(chan struct{})}
 	for _, f := range fill {
 		f(w)
 	}
