@@ -64,7 +64,7 @@ func (p kindPlace) load(ctx context.Context, t *task, tar string) error {
 
 func (p kindPlace) outside(ctx context.Context, program string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, program, args...)
-	cmd.Env = append(os.Environ(), "KUBECONFIG="+p.kubeconfig())
+	cmd.Env = append(os.Environ(), "KUBECONFIG="+p.kubeconfig(), "KUBECACHEDIR="+filepath.Join(filepath.Dir(p.kubeconfig()), "kube-cache"))
 	return cmd
 }
 

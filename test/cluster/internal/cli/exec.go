@@ -100,7 +100,8 @@ func entering(at layout.Cluster, cluster state.Cluster, node int, dir string, ar
 	if !cluster.ControlPlane {
 		cmd.Env = slices.DeleteFunc(cmd.Env, isProxy)
 	}
-	cmd.Env = append(cmd.Env, "KUBECONFIG="+cluster.InnerConfig, "CLUSTER_NAME="+at.Name, "CLUSTER_INSIDE=1",
+	// What kubectl and helm remember of a cluster goes with it, and is not left in the home of whoever runs them.
+	cmd.Env = append(cmd.Env, "KUBECONFIG="+cluster.InnerConfig, "KUBECACHEDIR="+at.KubeCache(), "CLUSTER_NAME="+at.Name, "CLUSTER_INSIDE=1",
 		"PATH="+strings.Join([]string{cluster.Bin, tree.Bin(), os.Getenv("PATH"), "/usr/sbin", "/sbin"}, ":"))
 	if node != 0 {
 		cmd.Env = append(cmd.Env, "CLUSTER_NODE="+supervisor.NodeName(node))

@@ -108,6 +108,9 @@ func (c Cluster) PKI() string { return filepath.Join(c.Dir, "pki") }
 // Kubeconfig is the administrator's kubeconfig that works on the host.
 func (c Cluster) Kubeconfig() string { return filepath.Join(c.Dir, "kubeconfig") }
 
+// KubeCache is where kubectl and helm remember what the API server told them of itself.
+func (c Cluster) KubeCache() string { return filepath.Join(c.Dir, "kube-cache") }
+
 // InnerKubeconfig is the administrator's kubeconfig that works on the cluster's network.
 func (c Cluster) InnerKubeconfig() string { return filepath.Join(c.Dir, "kubeconfig-inside") }
 
