@@ -24,6 +24,7 @@ type options struct {
 	quick  bool
 	output string
 	bin    string
+	before string
 	only   string
 	rounds int
 	length time.Duration
@@ -35,6 +36,7 @@ func main() {
 	flag.BoolVar(&o.quick, "quick", false, "take two minutes instead of ten, with more noise")
 	flag.StringVar(&o.output, "o", "", "also write the result to this `file`, in Markdown")
 	flag.StringVar(&o.bin, "bin", "", "`folder` of the programs backend and proxyserver; default: this program's")
+	flag.StringVar(&o.before, "before", "", "`folder` of a proxyserver of another tree, which takes its turns beside this one's")
 	flag.StringVar(&o.only, "only", "", "measure only what has this `text` in its name")
 	flag.IntVar(&o.rounds, "rounds", 3, "how often each proxy gets its turn; at least 3")
 	flag.Parse()

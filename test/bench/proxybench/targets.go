@@ -28,7 +28,10 @@ const (
 
 var ports = []string{plain, secure, echo, flood}
 
-const oursName = "cloudgate"
+const (
+	oursName   = "cloudgate"
+	beforeName = "before"
+)
 
 // target is a proxy under measurement.
 type target struct {
@@ -63,7 +66,7 @@ func startBench(ctx context.Context, o options, folder string, places places) (*
 		b.stop()
 		return nil, err
 	}
-	for _, startTarget := range []func(context.Context, options) (*target, error){b.startOurs, b.startNginx, b.startHAProxy} {
+	for _, startTarget := range []func(context.Context, options) (*target, error){b.startOurs, b.startBefore, b.startNginx, b.startHAProxy} {
 		t, err := startTarget(ctx, o)
 		if err != nil {
 			b.stop()
@@ -96,7 +99,19 @@ func (b *bench) note(format string, args ...any) {
 }
 
 func (b *bench) startOurs(ctx context.Context, o options) (*target, error) {
-	p, err := start(ctx, b.proxyCPU(), []string{"GOMAXPROCS=1"}, filepath.Join(o.bin, "proxyserver"),
+	return b.startServer(ctx, oursName, "this tree", o.bin)
+}
+
+// startBefore starts our proxy as another tree has it, if one is named.
+func (b *bench) startBefore(ctx context.Context, o options) (*target, error) {
+	if o.before == "" {
+		return nil, nil
+	}
+	return b.startServer(ctx, beforeName, o.before, o.before)
+}
+
+func (b *bench) startServer(ctx context.Context, name, tree, folder string) (*target, error) {
+	p, err := start(ctx, b.proxyCPU(), []string{"GOMAXPROCS=1"}, filepath.Join(folder, "proxyserver"),
 		"-web", b.behind["web"], "-echo", b.behind[echo], "-flood", b.behind[flood], "-cert", b.cert.chain, "-key", b.cert.key)
 	if err != nil {
 		return nil, err
@@ -106,7 +121,7 @@ func (b *bench) startOurs(ctx context.Context, o options) (*target, error) {
 		p.stop()
 		return nil, err
 	}
-	return &target{name: oursName, version: "this tree, GOMAXPROCS=1", process: p, at: at}, nil
+	return &target{name: name, version: tree + ", GOMAXPROCS=1", process: p, at: at}, nil
 }
 
 func (b *bench) startNginx(ctx context.Context, _ options) (*target, error) {
