@@ -112,5 +112,6 @@ include tools/image/image.mk
 include test/bench/bench.mk
 include test/cluster/cluster.mk
 include test/externaldns/externaldns.mk
+include test/awscontroller/awscontroller.mk
 include test/e2e/cluster/cluster-e2e.mk
 include test/conformance/conformance.mk

@@ -1,0 +1,184 @@
+package awscontroller
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/acm"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	"github.com/aws/aws-sdk-go-v2/service/wafv2"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/cloudgate-dev/cloudgate/test/e2e/traffic"
+)
+
+// account is the account in AWS, as its owner sees it, and the admin API of the fake.
+type account struct {
+	elb   *elbv2.Client
+	ec2   *ec2.Client
+	acm   *acm.Client
+	wafv2 *wafv2.Client
+	admin traffic.Cloud
+
+	endpoint string        // where pods reach AWS
+	dns      *net.Resolver // of the load balancers' names
+	vpc      string
+	nodes    string // the security group of the nodes
+}
+
+// readSecret returns the fields of a Secret.
+func readSecret(name string) (map[string][]byte, error) {
+	out, err := command("", "kubectl", "get", "secret", name, "-n", system, "-o", "json")
+	if err != nil {
+		return nil, err
+	}
+	var secret corev1.Secret
+	err = json.Unmarshal([]byte(out), &secret)
+	return secret.Data, err
+}
+
+// openAccount finds the fake cloud, and prepares the account as its owner would for a cluster.
+func openAccount(ctx context.Context) (*account, error) {
+	keys, err := readSecret("fake-cloud-aws")
+	if err != nil {
+		return nil, err
+	}
+	token, err := readSecret("fake-cloud-token")
+	if err != nil {
+		return nil, err
+	}
+	api, err := command("", "kubectl", "get", "service", "fake-cloud", "-n", system, "-o", "jsonpath={.spec.clusterIP}")
+	if err != nil {
+		return nil, err
+	}
+	dns, err := command("", "kubectl", "get", "service", "fake-cloud-dns", "-n", system, "-o", "jsonpath={.spec.clusterIP}")
+	if err != nil {
+		return nil, err
+	}
+	endpoint := "http://" + net.JoinHostPort(api, "4566")
+	config := aws.Config{Region: region, BaseEndpoint: &endpoint, HTTPClient: &http.Client{Timeout: 30 * time.Second},
+		Credentials: credentials.NewStaticCredentialsProvider(string(keys["AWS_ACCESS_KEY_ID"]), string(keys["AWS_SECRET_ACCESS_KEY"]), "")}
+	a := &account{
+		elb: elbv2.NewFromConfig(config), ec2: ec2.NewFromConfig(config), acm: acm.NewFromConfig(config), wafv2: wafv2.NewFromConfig(config),
+		admin:    traffic.Cloud{URL: "http://" + net.JoinHostPort(api, "7070"), Token: string(token["token"])},
+		endpoint: endpoint,
+		dns: &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, network, net.JoinHostPort(dns, "53"))
+		}},
+	}
+	return a, a.prepare(ctx)
+}
+
+// prepare tags the network as the controller's manual asks for, and makes instances of the cluster's nodes.
+func (a *account) prepare(ctx context.Context) error {
+	vpcs, err := a.ec2.DescribeVpcs(ctx, &ec2.DescribeVpcsInput{})
+	if err != nil {
+		return err
+	}
+	a.vpc = *vpcs.Vpcs[0].VpcId
+	subnets, err := a.ec2.DescribeSubnets(ctx, &ec2.DescribeSubnetsInput{})
+	if err != nil {
+		return err
+	}
+	var ids []string
+	for _, s := range subnets.Subnets {
+		ids = append(ids, *s.SubnetId)
+	}
+	err = errors.Join(
+		a.tag(ctx, []string{a.vpc}, "Name", cluster),
+		a.tag(ctx, ids, "kubernetes.io/role/elb", "1"),
+		a.tag(ctx, ids, "kubernetes.io/role/internal-elb", "1"),
+	)
+	if err != nil {
+		return err
+	}
+	if a.nodes, err = a.nodeGroup(ctx); err != nil {
+		return err
+	}
+	return a.enlist(ctx)
+}
+
+func (a *account) tag(ctx context.Context, ids []string, key, value string) error {
+	_, err := a.ec2.CreateTags(ctx, &ec2.CreateTagsInput{Resources: ids, Tags: []ec2types.Tag{{Key: &key, Value: &value}}})
+	return err
+}
+
+// nodeGroup returns the security group of the nodes, by the tag that the controller finds it by.
+func (a *account) nodeGroup(ctx context.Context) (string, error) {
+	owned := ec2types.Tag{Key: aws.String("kubernetes.io/cluster/" + cluster), Value: aws.String("owned")}
+	found, err := a.ec2.DescribeSecurityGroups(ctx, &ec2.DescribeSecurityGroupsInput{
+		Filters: []ec2types.Filter{{Name: aws.String("tag:" + *owned.Key), Values: []string{*owned.Value}}},
+	})
+	if err != nil {
+		return "", err
+	}
+	if len(found.SecurityGroups) > 0 {
+		return *found.SecurityGroups[0].GroupId, nil
+	}
+	made, err := a.ec2.CreateSecurityGroup(ctx, &ec2.CreateSecurityGroupInput{
+		GroupName: aws.String("nodes"), Description: aws.String("nodes of the cluster"), VpcId: &a.vpc,
+		TagSpecifications: []ec2types.TagSpecification{{ResourceType: ec2types.ResourceTypeSecurityGroup, Tags: []ec2types.Tag{owned}}},
+	})
+	if err != nil {
+		return "", err
+	}
+	return *made.GroupId, nil
+}
+
+// enlist makes an instance of each node, with a network interface that has the addresses of its pods, and tells the node so.
+func (a *account) enlist(ctx context.Context) error {
+	out, err := command("", "kubectl", "get", "nodes", "-o", "json")
+	if err != nil {
+		return err
+	}
+	var nodes corev1.NodeList
+	if err := json.Unmarshal([]byte(out), &nodes); err != nil {
+		return err
+	}
+	for i, n := range nodes.Items {
+		hash := fnv.New64a()
+		fmt.Fprint(hash, n.Name)
+		id, zone := fmt.Sprintf("i-0%016x", hash.Sum64()), region+string("abc"[i%3])
+		var address string
+		for _, at := range n.Status.Addresses {
+			if at.Type == corev1.NodeInternalIP {
+				address = at.Address
+			}
+		}
+		seed := map[string]any{
+			"id": id, "privateIPs": []string{address}, "prefixes": []string{n.Spec.PodCIDR}, "zone": zone, "securityGroups": []string{a.nodes},
+		}
+		if err := a.admin.Call(http.MethodPost, "/admin/v1/aws/"+region+"/instances", seed, nil); err != nil {
+			return err
+		}
+		if n.Spec.ProviderID != "" {
+			continue // of an earlier run: it never changes
+		}
+		patch := fmt.Sprintf(`{"spec":{"providerID":"aws:///%s/%s"}}`, zone, id)
+		if _, err := command("", "kubectl", "patch", "node", n.Name, "-p", patch); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// lookup returns an address of a load balancer's name.
+func (a *account) lookup(host string) (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	found, err := a.dns.LookupHost(ctx, host)
+	if err != nil {
+		return "", err
+	}
+	return found[0], nil
+}
