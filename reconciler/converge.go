@@ -152,8 +152,30 @@ func (r *run) readyLocked(i int) stepState {
 		case stepDone:
 		}
 	}
+	if state == stepRunning {
+		state = r.behindLocked(i)
+	}
 	if state == stepRunning && r.plan.Steps[i].Last {
 		return r.lastLocked(i)
+	}
+	return state
+}
+
+// behindLocked tells whether what step i comes behind has ended. While one of them has failed in a way that passes, who is patient leaves the
+// step to a later run.
+func (r *run) behindLocked(i int) stepState {
+	state := stepRunning
+	for _, before := range r.plan.Steps[i].Behind {
+		switch r.states[before] {
+		case stepWaiting, stepRunning:
+			state = stepWaiting
+		case stepBlocked:
+			if r.patient && r.passing[before] {
+				r.passing[i] = true
+				return stepBlocked
+			}
+		case stepDone:
+		}
 	}
 	return state
 }

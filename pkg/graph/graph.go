@@ -64,6 +64,13 @@ type Dependent interface {
 	Fits(dep ID, got Spec) bool
 }
 
+// Trailing is a Spec that can tell when an update of its resource takes something away that others make up for: what answers where no
+// rule does, or the way by which targets are reached. A Spec that does not implement it is updated as soon as it can be.
+type Trailing interface {
+	// Trails tells whether the update from got has to come when all creates and updates have ended that do not need it.
+	Trails(got Spec) bool
+}
+
 // Describer is a Spec that can say in a few words what it is, for people: "HTTP on port 80".
 type Describer interface{ Describe() string }
 

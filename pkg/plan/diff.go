@@ -38,6 +38,7 @@ func Diff(want, got graph.Graph) (Plan, error) {
 		}
 		d.makeSteps()
 		d.bind()
+		d.bindTrailing()
 		p, cycle := d.order()
 		if cycle == nil {
 			return p, nil
@@ -74,6 +75,7 @@ type differ struct {
 	doomed map[graph.ID]string // resources of got that go away, with the reason
 	steps  []Step
 	after  [][]int
+	behind [][]int
 	first  []bool           // by step: a delete that a create or update waits for, directly or through other steps
 	makes  map[graph.ID]int // the create or update of a wanted resource
 	remove map[graph.ID]int // the delete by which a doomed resource goes away: its own or that of what it is within

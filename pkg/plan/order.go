@@ -126,8 +126,9 @@ func (d *differ) order() (Plan, []int) {
 	for i := range d.steps {
 		slices.Sort(d.after[i])
 		d.after[i] = slices.Compact(d.after[i])
-		open[i] = len(d.after[i])
-		for _, j := range d.after[i] {
+		d.behind[i] = slices.DeleteFunc(d.behind[i], func(j int) bool { return slices.Contains(d.after[i], j) })
+		open[i] = len(d.after[i]) + len(d.behind[i])
+		for _, j := range slices.Concat(d.after[i], d.behind[i]) {
 			next[j] = append(next[j], i)
 		}
 	}
@@ -166,15 +167,19 @@ func (d *differ) number(sorted []int) Plan {
 	steps := make([]Step, len(sorted))
 	for to, from := range sorted {
 		steps[to] = d.steps[from]
-		after := d.after[from]
-		for i, j := range after {
-			after[i] = place[j]
-		}
-		slices.Sort(after)
-		steps[to].After = after
+		steps[to].After, steps[to].Behind = placed(d.after[from], place), placed(d.behind[from], place)
 		steps[to].Last = steps[to].Op == Delete && !d.first[from]
 	}
 	return Plan{Steps: steps}
+}
+
+// placed returns steps in terms of their places.
+func placed(steps, place []int) []int {
+	for i, j := range steps {
+		steps[i] = place[j]
+	}
+	slices.Sort(steps)
+	return steps
 }
 
 // circle follows the unfinished steps, of which each waits for another, until one comes again.
@@ -188,7 +193,8 @@ func (d *differ) circle(open []int) []int {
 		}
 		seen[at] = len(path)
 		path = append(path, at)
-		at = d.after[at][slices.IndexFunc(d.after[at], func(j int) bool { return open[j] > 0 })]
+		before := slices.Concat(d.after[at], d.behind[at])
+		at = before[slices.IndexFunc(before, func(j int) bool { return open[j] > 0 })]
 	}
 }
 

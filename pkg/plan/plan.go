@@ -39,6 +39,9 @@ type Step struct {
 	Why string
 	// After are the indexes of the steps that have to succeed first. They are smaller than the step's own index.
 	After []int
+	// Behind are the indexes of the steps that have to have ended first, well or not: see graph.Trailing. They are smaller than the step's
+	// own index.
+	Behind []int
 	// Last marks a Delete that no create or update needs. It begins when all creates and updates of resources of its kind within
 	// the same container have ended, well or not: what replaces it under another name is then there, and no request is
 	// without both. It does not need them to succeed, because under a full quota only a Delete makes room.
@@ -53,7 +56,7 @@ func (s Step) ID() graph.ID {
 	return s.Want.ID
 }
 
-// Plan is what has to happen, in an order in which it can be done one by one. Steps that are not bound by After or Last may be
+// Plan is what has to happen, in an order in which it can be done one by one. Steps that are not bound by After, Behind or Last may be
 // done at once.
 type Plan struct {
 	Steps []Step
