@@ -94,6 +94,15 @@ func (p Plan) WriteText(w io.Writer, colour bool) error {
 	return err
 }
 
+// Line returns a step in one line, with what is deleted in words.
+func (s Step) Line() string {
+	text := fmt.Sprintf("%s %s: ", sign(s.Op), s.ID())
+	if d, ok := s.Got.Spec.(graph.Describer); ok && s.Op == Delete {
+		text += d.Describe() + ": "
+	}
+	return text + about(s)
+}
+
 // widestID is how far the column of reasons moves to the right for long names.
 const widestID = 60
 

@@ -21,6 +21,10 @@ type Outcome struct {
 	Differences []cloud.Difference
 	// Drift is what somebody else had changed in the cloud, one line for each resource, and what is being repaired.
 	Drift []string
+	// Adoption is what taking over load balancers of somebody else would do, while that is asked for and not agreed to; nil otherwise.
+	// Agreed is the digest of the plan that was agreed to.
+	Adoption *cloud.AdoptionPlan
+	Agreed   string
 }
 
 // Failure is one error and what it concerns.

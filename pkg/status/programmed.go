@@ -50,6 +50,9 @@ func progressOf(s *translate.Snapshot, r *translate.Report, o Outcome) progress 
 	if p, failed := failureProgress(o.Failures); failed {
 		return p
 	}
+	if o.Adoption != nil {
+		return progress{phaseFailed, string(ReasonAdoptionPlanned), AdoptionMessage(s.Gateway, o.Adoption, o.Agreed)}
+	}
 	switch missing := missingAddress(s, o); {
 	case len(o.Pending) > 0:
 		return progress{phasePending, string(gwv1.GatewayReasonPending), "The cloud is working on it: " + list(o.Pending) + "."}

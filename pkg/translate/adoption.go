@@ -1,0 +1,27 @@
+package translate
+
+import (
+	"slices"
+	"strings"
+
+	gwv1 "sigs.k8s.io/gateway-api/apis/v1"
+)
+
+// Annotations on a Gateway by which it takes over load balancers that somebody else made.
+const (
+	// AdoptAnnotation names them as their cloud does, with commas between.
+	AdoptAnnotation = "cloudgate.dev/adopt-load-balancer"
+	// AdoptPlanAnnotation agrees to a plan of the adoption, by its digest.
+	AdoptPlanAnnotation = "cloudgate.dev/adopt-plan"
+)
+
+// Adoption returns what a Gateway is to take over, sorted, each once, and the digest of the plan that was agreed to.
+func Adoption(gw *gwv1.Gateway) (names []string, agreed string) {
+	for _, name := range strings.Split(gw.Annotations[AdoptAnnotation], ",") {
+		if name = strings.TrimSpace(name); name != "" {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names), strings.TrimSpace(gw.Annotations[AdoptPlanAnnotation])
+}
