@@ -36,6 +36,9 @@ type AWS struct {
 	Rates     map[string]throttle.Rate // of awsapi.Classes; nil is awsapi.DefaultRates, empty holds nobody back
 	Lag       time.Duration            // how long what was just made may stay unseen
 	Quotas    map[string]int           // those that are not as in aws.DefaultQuotas
+
+	// IdentityProviders are whose tokens STS takes, beside those that the admin API registers. Where there are Keys, no others are taken.
+	IdentityProviders []aws.IdentityProvider
 }
 
 func (a AWS) on() bool { return a.Listen != "" && a.Listen != Off }
@@ -60,7 +63,7 @@ func (s *Server) openAWS(dice *world.Dice) error {
 	a.cloud, err = aws.New(aws.Config{
 		Path: awsPath(cfg.StatePath), NoSync: cfg.NoSync, Clock: cfg.Clock, Dice: dice, Log: cfg.Log, AccountID: cfg.AWS.AccountID,
 		VPCCIDR: cfg.AWS.VPCCIDR, Addresses: s.world, Latency: cfg.Latency, Lag: cfg.AWS.Lag, Quotas: cfg.AWS.Quotas,
-		Reported: true,
+		Reported: true, IdentityProviders: cfg.AWS.IdentityProviders, OnlyKnownIdentities: len(cfg.AWS.Keys) > 0, Now: world.RealClock().Now,
 	})
 	if err != nil {
 		return fmt.Errorf("AWS: %w", err)

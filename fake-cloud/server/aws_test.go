@@ -2,21 +2,16 @@ package server
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
@@ -112,37 +107,6 @@ func TestAWSKeys(t *testing.T) {
 	session.Credentials = credentials.NewStaticCredentialsProvider(*assumed.Credentials.AccessKeyId, *assumed.Credentials.SecretAccessKey, "x")
 	if _, err := ec2.NewFromConfig(session).DescribeVpcs(ctx, &ec2.DescribeVpcsInput{}); awsCode(err) != "AuthFailure" {
 		t.Errorf("a session with another token: got %v", err)
-	}
-}
-
-// TestAWSDefaultChain: a pod's token becomes a session, as with IAM roles for service accounts, without anything but the environment.
-func TestAWSDefaultChain(t *testing.T) {
-	c := run(t, Config{AWS: AWS{Listen: "127.0.0.1:0", Keys: map[string]string{"AKID": "secret"}}})
-	ctx := context.Background()
-	claims := fmt.Sprintf(`{"iss":"https://issuer.example.com","sub":"system:serviceaccount:a:b","aud":["sts.amazonaws.com"],"exp":%d}`, time.Now().Add(time.Hour).Unix())
-	part := func(text string) string { return base64.RawURLEncoding.EncodeToString([]byte(text)) }
-	file := filepath.Join(t.TempDir(), "token")
-	if err := os.WriteFile(file, []byte(part(`{"alg":"RS256"}`)+"."+part(claims)+"."+part("x")), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for name, value := range map[string]string{
-		"AWS_ENDPOINT_URL": c.server.AWSURL(), "AWS_ENDPOINT_URL_STS": c.server.AWSURL(), "AWS_REGION": "eu-west-3", "AWS_WEB_IDENTITY_TOKEN_FILE": file,
-		"AWS_ROLE_ARN": "arn:aws:iam::123456789012:role/cloudgate", "AWS_ROLE_SESSION_NAME": "pod", "AWS_EC2_METADATA_DISABLED": "true",
-		"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_PROFILE": "", "AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull,
-	} {
-		t.Setenv(name, value)
-	}
-	cfg, err := config.LoadDefaultConfig(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	who, err := sts.NewFromConfig(cfg).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
-	if err != nil || *who.Arn != "arn:aws:sts::123456789012:assumed-role/cloudgate/pod" {
-		t.Errorf("got %v, %v", who, err)
-	}
-	vpcs, err := ec2.NewFromConfig(cfg).DescribeVpcs(ctx, &ec2.DescribeVpcsInput{})
-	if err != nil || len(vpcs.Vpcs) != 1 {
-		t.Errorf("got %v, %v", vpcs, err)
 	}
 }
 

@@ -63,6 +63,7 @@ func New(cfg Config) *Admin {
 		"GET journal": a.getJournal, "DELETE journal": a.clearJournal,
 		"GET quotas": a.getQuotas, "PATCH quotas": a.setQuotas,
 		"GET settings": a.getSettings, "PATCH settings": a.setSettings,
+		"GET identity-providers": a.listIdentities, "POST identity-providers": a.trustIdentity, "DELETE identity-providers": a.distrustIdentity,
 		"POST {region}/instances": a.seedInstance, "POST {region}/objects": a.seedObject,
 	} {
 		method, path, _ := strings.Cut(pattern, " ")

@@ -33,6 +33,13 @@ type Config struct {
 	// whose address resolves is healthy after its first health checks.
 	Reported bool
 	Quotas   map[string]int // those that are not as AWS has them at first, see DefaultQuotas
+
+	// IdentityProviders are trusted from the start, beside those that are registered later. They are not a part of the state.
+	IdentityProviders []IdentityProvider
+	// OnlyKnownIdentities refuses tokens of other issuers, which are otherwise believed whatever they say.
+	OnlyKnownIdentities bool
+	// Now is the time that tokens are held against: that of who makes them. Nil is Clock's, which can be put forward.
+	Now func() time.Time
 }
 
 // Defaults of Config.
@@ -128,6 +135,12 @@ func New(cfg Config) (*Cloud, error) {
 	}
 	if cfg.Latency == 0 {
 		cfg.Latency = world.Instant
+	}
+	if err := checkIdentityProviders(cfg.IdentityProviders); err != nil {
+		return nil, err
+	}
+	if cfg.Now == nil {
+		cfg.Now = cfg.Clock.Now
 	}
 	c := &Cloud{cfg: cfg, addresses: cfg.Addresses, regions: map[string]*Region{}, latency: cfg.Latency, lag: cfg.Lag}
 	if c.addresses == nil {

@@ -6,9 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/base32"
 	"encoding/base64"
-	"encoding/json"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 
@@ -17,8 +15,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts/types"
 )
 
-// Session is credentials that were given out for a time. IAM is not modelled: every role can be assumed by everybody, and may do
-// everything.
+// Session is credentials that were given out for a time. IAM is not modelled but for which tokens a role trusts: every role is there, can be
+// assumed by every access key, and may do everything.
 type Session struct {
 	Meta
 	Secret, Token string
@@ -33,6 +31,8 @@ const (
 	maxSession     = 12 * time.Hour
 	chainedSession = time.Hour // of a role that is assumed by an assumed role
 	defaultSession = time.Hour
+	// remembered is how long it is still known of a session that has expired, so that its key is told from one that never was.
+	remembered = 12 * time.Hour
 )
 
 type callerKey struct{}
@@ -47,13 +47,13 @@ func callerOf(ctx context.Context) string {
 	return key
 }
 
-// Session returns what was given out under an access key; false where nothing was, or it has expired.
+// Session returns what was given out under an access key, for some hours after it has expired too; false where nothing was.
 func (c *Cloud) Session(accessKey string) (Session, bool) {
 	for _, r := range c.Regions() {
 		var found Session
 		ok := false
 		_ = r.read(func() error {
-			if s, has := r.sessions.get(accessKey); has && c.cfg.Clock.Now().Before(s.Expires) {
+			if s, has := r.sessions.get(accessKey); has {
 				found, ok = *s, true
 			}
 			return nil
@@ -65,10 +65,16 @@ func (c *Cloud) Session(accessKey string) (Session, bool) {
 	return Session{}, false
 }
 
+// caller returns the session that a call is made with; false where it is made with a key of the account's own.
+func (c *Cloud) caller(ctx context.Context) (Session, bool) {
+	s, ok := c.Session(callerOf(ctx))
+	return s, ok && c.cfg.Clock.Now().Before(s.Expires)
+}
+
 // GetCallerIdentity says who calls: an assumed role, or with any other key the account's root.
 func (r *Region) GetCallerIdentity(ctx context.Context, _ *sts.GetCallerIdentityInput) (*sts.GetCallerIdentityOutput, error) {
 	out := &sts.GetCallerIdentityOutput{Account: r.owner(), UserId: r.owner(), Arn: ptr("arn:" + r.partition() + ":iam::" + *r.owner() + ":root")}
-	if s, ok := r.cloud.Session(callerOf(ctx)); ok {
+	if s, ok := r.cloud.caller(ctx); ok {
 		out.UserId, out.Arn = &s.RoleID, &s.ARN
 		out.Account = ptr(strings.Split(s.ARN, ":")[4])
 	}
@@ -81,7 +87,7 @@ func (r *Region) AssumeRole(ctx context.Context, in *sts.AssumeRoleInput) (*sts.
 	if err != nil {
 		return nil, err
 	}
-	if _, chained := r.cloud.Session(callerOf(ctx)); chained && life > chainedSession {
+	if _, chained := r.cloud.caller(ctx); chained && life > chainedSession {
 		return nil, invalidf("The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining")
 	}
 	s, err := r.newSession(awssdk.ToString(in.RoleArn), awssdk.ToString(in.RoleSessionName), life)
@@ -91,14 +97,13 @@ func (r *Region) AssumeRole(ctx context.Context, in *sts.AssumeRoleInput) (*sts.
 	return &sts.AssumeRoleOutput{Credentials: s.credentials(), AssumedRoleUser: s.user(), SourceIdentity: in.SourceIdentity}, nil
 }
 
-// AssumeRoleWithWebIdentity gives out credentials of a role to who brings a token of an identity provider. The token's form and times are
-// checked; its signature is not, for no provider is known here.
+// AssumeRoleWithWebIdentity gives out credentials of a role to who brings a token of an identity provider that the account trusts.
 func (r *Region) AssumeRoleWithWebIdentity(_ context.Context, in *sts.AssumeRoleWithWebIdentityInput) (*sts.AssumeRoleWithWebIdentityOutput, error) {
 	life, err := sessionLife(in.DurationSeconds)
 	if err != nil {
 		return nil, err
 	}
-	claims, err := readIdentity(awssdk.ToString(in.WebIdentityToken), r.cloud.cfg.Clock.Now())
+	claims, err := r.cloud.identify(awssdk.ToString(in.WebIdentityToken), awssdk.ToString(in.RoleArn))
 	if err != nil {
 		return nil, err
 	}
@@ -153,7 +158,7 @@ func (r *Region) newSession(role, name string, life time.Duration) (*Session, er
 		ARN:    "arn:" + r.partition() + ":sts::" + parts[1] + ":assumed-role/" + parts[2] + "/" + name,
 	}
 	err := r.write(func(x *tx) error {
-		s.Meta = x.meta("ASIA"+base32.StdEncoding.EncodeToString(key), nil, life)
+		s.Meta = x.meta("ASIA"+base32.StdEncoding.EncodeToString(key), nil, life+remembered)
 		s.Expires = x.now.Add(life).Truncate(time.Second)
 		r.sessions.put(x, s)
 		return nil
@@ -167,47 +172,4 @@ func (s *Session) credentials() *types.Credentials {
 
 func (s *Session) user() *types.AssumedRoleUser {
 	return &types.AssumedRoleUser{Arn: &s.ARN, AssumedRoleId: &s.RoleID}
-}
-
-// identity is what a token of an identity provider says.
-type identity struct {
-	Issuer   string   `json:"iss"`
-	Subject  string   `json:"sub"`
-	Audience audience `json:"aud"`
-	Expires  int64    `json:"exp"`
-}
-
-// audience is one name or a list of them.
-type audience []string
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (a *audience) UnmarshalJSON(raw []byte) error {
-	var one string
-	if err := json.Unmarshal(raw, &one); err == nil {
-		*a = audience{one}
-		return nil
-	}
-	var all []string
-	err := json.Unmarshal(raw, &all)
-	*a = slices.Clone(all)
-	return err
-}
-
-func readIdentity(token string, now time.Time) (identity, error) {
-	var claims identity
-	parts := strings.Split(token, ".")
-	if len(parts) != 3 || len(token) > 20000 {
-		return claims, faultf("InvalidIdentityToken", "The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)")
-	}
-	raw, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(parts[1], "="))
-	if err == nil {
-		err = json.Unmarshal(raw, &claims)
-	}
-	if err != nil || claims.Issuer == "" || claims.Subject == "" || claims.Expires == 0 {
-		return claims, faultf("InvalidIdentityToken", "Missing a required claim: iss, sub and exp have to be there")
-	}
-	if expires := time.Unix(claims.Expires, 0); !now.Before(expires) {
-		return claims, faultf("ExpiredTokenException", "Token expired: current date/time %d must be before the expiration date/time %d", now.Unix(), claims.Expires)
-	}
-	return claims, nil
 }

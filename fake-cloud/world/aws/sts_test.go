@@ -2,8 +2,6 @@ package aws
 
 import (
 	"context"
-	"encoding/base64"
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -43,9 +41,21 @@ func TestSessions(t *testing.T) {
 	if _, err := a.AssumeRole(ctx, assume); !isFault(err, "ValidationError") {
 		t.Errorf("want a chained role for an hour at most, got %v", err)
 	}
-	a.Cloud().Clock().Advance(2*time.Hour + time.Second)
-	if _, ok := a.Cloud().Session(key); ok {
-		t.Error("want the session to end")
+	a.Cloud().Clock().Advance(2 * time.Hour)
+	if s, ok := a.Cloud().Session(key); !ok || a.Cloud().Clock().Now().Before(s.Expires) {
+		t.Errorf("want the session to have ended and to be known still, got %v until %s", ok, s.Expires)
+	}
+	if who, err := a.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{}); err != nil || *who.Arn != "arn:aws:iam::123456789012:root" {
+		t.Errorf("want nobody behind a session that has ended, got %+v %v", who, err)
+	}
+	a.Cloud().Clock().Advance(remembered + time.Minute)
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(time.Millisecond) {
+		if _, ok := a.Cloud().Session(key); !ok {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("want the session to be forgotten in the end")
+		}
 	}
 	for _, in := range []*sts.AssumeRoleInput{
 		{RoleArn: ptr("nonsense"), RoleSessionName: ptr("me")},
@@ -54,27 +64,6 @@ func TestSessions(t *testing.T) {
 	} {
 		refused(a, "ValidationError", a.AssumeRole, in)
 	}
-}
-
-func TestWebIdentity(t *testing.T) {
-	a := accountFor(t, nil)
-	token := func(claims string) *sts.AssumeRoleWithWebIdentityInput {
-		part := base64.RawURLEncoding.EncodeToString
-		return &sts.AssumeRoleWithWebIdentityInput{
-			RoleArn: ptr("arn:aws:iam::123456789012:role/cloudgate"), RoleSessionName: ptr("pod"),
-			WebIdentityToken: ptr(part([]byte(`{"alg":"RS256"}`)) + "." + part([]byte(claims)) + "." + part([]byte("signature"))),
-		}
-	}
-	good := fmt.Sprintf(`{"iss":"https://oidc.example.com","sub":"system:serviceaccount:a:b","aud":["sts.amazonaws.com"],"exp":%d}`, start.Add(time.Hour).Unix())
-	got := do(a, a.AssumeRoleWithWebIdentity, token(good))
-	if *got.Audience != "sts.amazonaws.com" || *got.SubjectFromWebIdentityToken != "system:serviceaccount:a:b" {
-		t.Errorf("want what the token says, got %+v", got)
-	}
-	refused(a, "ExpiredTokenException", a.AssumeRoleWithWebIdentity, token(fmt.Sprintf(`{"iss":"i","sub":"s","exp":%d}`, start.Unix())))
-	refused(a, "InvalidIdentityToken", a.AssumeRoleWithWebIdentity, token(`{}`))
-	bad := token(good)
-	bad.WebIdentityToken = ptr("nonsense")
-	refused(a, "InvalidIdentityToken", a.AssumeRoleWithWebIdentity, bad)
 }
 
 func TestGetResources(t *testing.T) {

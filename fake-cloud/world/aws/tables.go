@@ -29,6 +29,7 @@ type tables struct {
 	certificates *table[Certificate, *Certificate]
 	authorities  *table[Authority, *Authority]
 	sessions     *table[Session, *Session]
+	identities   *table[identityRow, *identityRow] // in the home region alone; key: issuer
 	webACLs      *table[WebACL, *WebACL]
 	associations *table[Association, *Association] // within the resources that they are of
 }
@@ -57,6 +58,7 @@ func newTables(r *Region) tables {
 		certificates: newTable[Certificate](r, "certificate", nil, nil),
 		authorities:  newTable[Authority](r, "authority", nil, nil),
 		sessions:     newTable[Session](r, "session", nil, nil),
+		identities:   newTable[identityRow](r, "identityprovider", nil, nil),
 		webACLs:      newTable[WebACL](r, "webacl", nil, nil),
 		associations: newTable(r, "association", func(a *Association) string { return a.Resource }, nil),
 	}
@@ -66,7 +68,7 @@ func newTables(r *Region) tables {
 func (t *tables) list() []anyTable {
 	return []anyTable{
 		t.vpcs, t.subnets, t.internetGateways, t.routeTables, t.securityGroups, t.securityGroupRules, t.instances, t.interfaces, t.certificates, t.authorities,
-		t.sessions, t.webACLs,
+		t.sessions, t.identities, t.webACLs,
 		t.objects, t.trustStores, t.loadBalancers, t.targetGroups, t.targets, t.elbListeners, t.rules, t.associations,
 	}
 }
