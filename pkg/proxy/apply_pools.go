@@ -64,7 +64,7 @@ func (e *Engine) newPool(name string, cfg *Pool) *pool {
 		m.own = want.ownDrain(&cfg.Limits)
 		m.stake = e.holdStake(stakeKey{name, key}, cmp.Or(m.own, cfg.Limits.Drain), want.Draining)
 		if cfg.Health != nil {
-			m.check = e.holdCheck(checkKey{key, *cfg.Health, m.announces}, ep)
+			m.check = e.holdCheck(checkKey{key, *cfg.Health}, ep)
 		}
 		p.members = append(p.members, m)
 	}

@@ -236,11 +236,7 @@ type Pool struct {
 	Budget    *RetryBudget // nil: every Retry may be followed
 	Limits    Limits
 	Endpoints []Endpoint
-	FailOpen  bool // where every endpoint that does not drain is Unhealthy all are served as if they were healthy
-	// MinHealthy is how many healthy endpoints a pool that fails open has to have not to do so; 0 for 1.
-	MinHealthy int
-	GRPC       bool          // of HTTP/2: the endpoints speak gRPC alone; see HTTPPolicy.Incompatible
-	SlowStart  time.Duration // an endpoint that becomes healthy while others are gets a share that grows for so long; RoundRobin only; 0 for at once
+	GRPC      bool // of HTTP/2: the endpoints speak gRPC alone; see HTTPPolicy.Incompatible
 	// ProxyProtocol says in PROXY protocol version 2 who the client is, before the first byte: TCP pools only.
 	ProxyProtocol bool
 	// PreserveClient has endpoints see the client's address (not its port) as that of who connects, where this machine may use it;
@@ -283,34 +279,14 @@ type BackendTLS struct {
 	Insecure   bool         // endpoints prove nothing: any certificate will do, and ServerName may be empty
 }
 
-// HealthCheck is an active check of each endpoint.
+// HealthCheck is an active check of each endpoint, in the protocol of its pool.
 type HealthCheck struct {
 	Path               string // "" checks that a connection opens; else a GET has to answer 200 to 399
 	Interval           time.Duration
 	Timeout            time.Duration
 	HealthyThreshold   int
 	UnhealthyThreshold int
-	Port               uint16        // 0 for the endpoint's own
-	Protocol           CheckProtocol // 0: as the pool speaks
-	// Codes are what a check with a Path takes for healthy: "200", "200,301", "200-299" and lists of these; "" for 200 to 399. For
-	// CheckGRPC they are codes of gRPC, and "" is 12, as if it were not implemented.
-	Codes     string
-	Host      string // of a check with a Path; "" for the endpoint's address, or the name that it proves
-	UserAgent string // of a check with a Path; "" for cloudgate-health
-	Steady    bool   // checks alone decide: an endpoint that traffic cannot connect to stays healthy until a check fails
 }
-
-// CheckProtocol is how an endpoint is checked.
-type CheckProtocol uint8
-
-const (
-	CheckAsPool CheckProtocol = iota
-	CheckTCP                  // Path is not used
-	CheckHTTP                 // HTTP/1.1
-	CheckHTTPS                // HTTP/1.1 over TLS, as the pool's TLS says, and if it has none to whatever certificate
-	CheckHTTP2                // over TLS where the pool's TLS is set, else h2c with prior knowledge
-	CheckGRPC                 // the same; Path is that of a method, which is called with an empty message
-)
 
 // Certificate is a chain and its key in PEM. It is parsed once, so share it by pointer and do not copy it. One that does not parse costs
 // the servers that have no other.

@@ -136,7 +136,6 @@ func TestSourceHashKeepsAClientOfUDP(t *testing.T) {
 func TestProxyHeader(t *testing.T) {
 	const signature = "0d0a0d0a000d0a515549540a"
 	for want, f := range map[string]*flow{
-		signature + "20000000": nil,
 		signature + "2111000c" + "0a000001" + "0a000002" + "03e8" + "0050":                                                 flowOf("10.0.0.1:1000", "10.0.0.2:80"),
 		signature + "2111000c" + "0a000001" + "0a000002" + "03e8" + "0051":                                                 flowOf("[::ffff:10.0.0.1]:1000", "10.0.0.2:81"),
 		signature + "21210024" + "20010db8000000000000000000000001" + "20010db8000000000000000000000002" + "03e8" + "0050": flowOf("[2001:db8::1]:1000", "[2001:db8::2]:80"),

@@ -2,10 +2,8 @@ package proxy
 
 import (
 	"context"
-	"errors"
 	"net/netip"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -33,37 +31,11 @@ func (h Health) String() string {
 	return "invalid"
 }
 
-// HealthCause is what kind of reason an endpoint is Unhealthy for.
-type HealthCause uint8
-
-const (
-	CauseNone    HealthCause = iota // it is not
-	CauseFailed                     // no connection came about, or what came back was no answer
-	CauseTimeout                    // nothing came back in time
-	CauseStatus                     // the answer had another status, or code of gRPC, than a healthy endpoint's: see EndpointHealth.Code
-)
-
-// causeOf sorts what a check found.
-func causeOf(err error) (cause HealthCause, code int) {
-	var status *statusError
-	switch {
-	case err == nil:
-		return CauseNone, 0
-	case errors.As(err, &status):
-		return CauseStatus, status.status
-	case timedOut(err):
-		return CauseTimeout, 0
-	}
-	return CauseFailed, 0
-}
-
 // EndpointHealth is the state of one endpoint of a pool.
 type EndpointHealth struct {
 	Address  netip.AddrPort
 	Health   Health
 	Reason   string // why it is Unhealthy
-	Cause    HealthCause
-	Code     int    // that a check was answered with; for CauseStatus alone
 	InFlight int64  // requests, connections and sessions now
 	Requests uint64 // so far
 	Failures uint64 // so far: could not be connected to, or broke off
@@ -93,10 +65,10 @@ func (m *member) report() EndpointHealth {
 		Failures: m.failures.Load(),
 	}
 	if m.check != nil {
-		m.check.tell(&r)
+		r.Health, r.Reason = m.check.verdict()
 	}
 	if m.draining {
-		r.Health, r.Reason, r.Cause, r.Code = Draining, "", CauseNone, 0
+		r.Health, r.Reason = Draining, ""
 	}
 	return r
 }
@@ -105,7 +77,6 @@ func (m *member) report() EndpointHealth {
 type checkKey struct {
 	endpointKey
 	HealthCheck
-	announces bool // the PROXY protocol is spoken
 }
 
 // check is an active check of one endpoint, for all pools that check it so.
@@ -115,14 +86,10 @@ type check struct {
 	cancel   context.CancelFunc
 	refs     int // guarded by Engine.mu
 	report   func(format string, args ...any)
-	checkup  *checkup // nil where the endpoint is checked as its pool speaks
 
-	since  atomic.Int64 // coarse time of when it became what it is
 	mu     sync.Mutex
 	health Health
 	reason string
-	cause  HealthCause
-	code   int
 	streak int // results in a row that speak against health
 }
 
@@ -137,13 +104,6 @@ func (c *check) verdict() (Health, string) {
 	return c.health, c.reason
 }
 
-// tell says in r what the check knows.
-func (c *check) tell(r *EndpointHealth) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	r.Health, r.Reason, r.Cause, r.Code = c.health, c.reason, c.cause, c.code
-}
-
 // holdCheck returns the check for key, which runs until as many dropCheck were called.
 func (e *Engine) holdCheck(key checkKey, ep *endpoint) *check {
 	key.Interval = orDefault(key.Interval, 10*time.Second)
@@ -151,7 +111,7 @@ func (e *Engine) holdCheck(key checkKey, ep *endpoint) *check {
 	c := e.checks[key]
 	if c == nil {
 		ctx, cancel := context.WithCancel(e.ctx)
-		c = &check{key: key, endpoint: ep, cancel: cancel, report: e.options.Logf, checkup: newCheckup(key, ep)}
+		c = &check{key: key, endpoint: ep, cancel: cancel, report: e.options.Logf}
 		e.checks[key] = c
 		e.running.Go(func() { c.run(ctx) })
 	}
@@ -230,9 +190,6 @@ func rest(ctx context.Context, d time.Duration) bool {
 func (c *check) once(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, c.key.Timeout)
 	defer cancel()
-	if c.checkup != nil {
-		return c.checkup.once(ctx)
-	}
 	return c.endpoint.probe(ctx, c.key.Path)
 }
 
@@ -248,26 +205,20 @@ func (c *check) result(err error) {
 		c.streak = 0
 		if err != nil {
 			c.reason = reason
-			c.cause, c.code = causeOf(err)
 		}
 		return
 	}
 	if c.streak++; c.streak >= threshold || c.health == Unknown {
 		c.become(want, reason)
-		c.cause, c.code = causeOf(err)
 	}
 }
 
 // fail takes the endpoint out at once: traffic saw that it cannot be connected to.
 func (c *check) fail(reason string) {
-	if c.key.Steady {
-		return
-	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.health != Unhealthy {
 		c.become(Unhealthy, reason)
-		c.cause, c.code = CauseFailed, 0
 	}
 }
 
@@ -275,6 +226,5 @@ func (c *check) fail(reason string) {
 func (c *check) become(h Health, reason string) {
 	c.report("endpoint %s: %s %s", c.key.address, h, reason)
 	c.health, c.reason, c.streak = h, reason, 0
-	c.since.Store(coarse())
 	c.endpoint.epoch.Add(1)
 }

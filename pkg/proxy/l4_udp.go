@@ -253,7 +253,7 @@ func (u *udpSession) stir() { u.spoke = coarse() }
 // serves reports whether the session is what the configuration and the endpoint's health would have: a client that never falls silent
 // would otherwise stay with an endpoint that is gone.
 func (u *udpSession) serves(v *version) bool {
-	if u.member.retired.Load() || u.member.check != nil && u.member.check.state() == Unhealthy && !(u.pool.cfg.FailOpen && u.pool.current().open) {
+	if u.member.retired.Load() || u.member.check != nil && u.member.check.state() == Unhealthy {
 		return false
 	}
 	if u.version == v {

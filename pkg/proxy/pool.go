@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -64,7 +63,6 @@ type choice struct {
 	until   int64 // coarse time after which an ejected endpoint is back; 0 for never
 	members []*member
 	sums    []uint64 // sums[i] is the weight of members[:i+1]; nil when all weights are the same
-	open    bool     // members are there although they are not healthy
 }
 
 // current is what may be chosen from now.
@@ -147,11 +145,10 @@ func (c *choice) leastLoaded(turn uint64) *member {
 }
 
 // survey finds what may be chosen now. Endpoints known to be healthy come first; while there are none, those not checked yet, then those
-// that no check watches and that could not be connected to a moment ago. One that a check found unhealthy only where the pool fails
-// open, and one that drains never.
+// that no check watches and that could not be connected to a moment ago. One that a check found unhealthy, or that drains, never.
 func (p *pool) survey() *choice {
 	c := &choice{epoch: p.epoch.Load()}
-	var tiers [4][]*member
+	var tiers [3][]*member
 	now := coarse()
 	for _, m := range p.members {
 		if m.draining {
@@ -160,9 +157,6 @@ func (p *pool) survey() *choice {
 		until := m.ejectedUntil.Load()
 		switch {
 		case m.check != nil && m.check.state() == Unhealthy:
-			if p.cfg.FailOpen {
-				tiers[3] = append(tiers[3], m)
-			}
 		case m.check != nil && m.check.state() == Unknown:
 			tiers[1] = append(tiers[1], m)
 		case m.check == nil && until > now:
@@ -174,62 +168,28 @@ func (p *pool) survey() *choice {
 			tiers[0] = append(tiers[0], m)
 		}
 	}
-	if p.cfg.FailOpen && len(tiers[0]) < p.cfg.MinHealthy {
-		tiers[3] = slices.Concat(tiers[0], tiers[1], tiers[2], tiers[3])
-		tiers[0], tiers[1], tiers[2] = nil, nil, nil
-	}
-	for i, tier := range tiers {
+	for _, tier := range tiers {
 		if len(tier) > 0 {
-			c.members, c.open = tier, i == len(tiers)-1
+			c.members = tier
 			break
 		}
 	}
-	if p.cfg.SlowStart <= 0 || !c.slowStart(p.cfg.SlowStart, now) {
-		c.weigh(func(m *member) uint64 { return m.weight })
-	}
+	c.weigh()
 	return c
 }
 
-// slowStart weighs members by how long they have been healthy, where some have been so for less than d and others have not. It reports
-// whether it did.
-func (c *choice) slowStart(d time.Duration, now int64) bool {
-	young := 0
-	for _, m := range c.members {
-		if m.age(now) < int64(d) {
-			young++
-		}
-	}
-	if young == 0 || young == len(c.members) {
-		return false
-	}
-	c.until = now + int64(max(d/50, tick))
-	c.weigh(func(m *member) uint64 {
-		const parts = 1000
-		return max(m.weight*uint64(parts*min(m.age(now), int64(d))/int64(d)), 1)
-	})
-	return true
-}
-
-// age is for how long the endpoint has been healthy; without a check, for ever.
-func (m *member) age(now int64) int64 {
-	if m.check == nil {
-		return math.MaxInt64
-	}
-	return now - m.check.since.Load()
-}
-
 // weigh sets sums where weights differ.
-func (c *choice) weigh(weight func(*member) uint64) {
+func (c *choice) weigh() {
 	same := true
 	for _, m := range c.members {
-		same = same && weight(m) == weight(c.members[0])
+		same = same && m.weight == c.members[0].weight
 	}
 	if same {
 		return
 	}
 	var sum uint64
 	for _, m := range c.members {
-		sum += weight(m)
+		sum += m.weight
 		c.sums = append(c.sums, sum)
 	}
 }

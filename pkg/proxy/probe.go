@@ -50,7 +50,7 @@ func (e *endpoint) probe(ctx context.Context, path string) error {
 			return plain(err)
 		}
 	}
-	status, err := probeGet(up.wire, e.hostname(), path, healthAgent)
+	status, err := probeGet(up.wire, e.hostname(), path)
 	if err != nil {
 		return err
 	}
@@ -63,8 +63,8 @@ func (e *endpoint) probe(ctx context.Context, path string) error {
 const healthAgent = "cloudgate-health"
 
 // probeGet sends a GET with HTTP/1.1, the last on conn, and returns the status of the response.
-func probeGet(conn wire, host, path, agent string) (int, error) {
-	request := "GET " + path + " HTTP/1.1\r\nHost: " + host + "\r\nUser-Agent: " + agent + "\r\nConnection: close\r\n\r\n"
+func probeGet(conn wire, host, path string) (int, error) {
+	request := "GET " + path + " HTTP/1.1\r\nHost: " + host + "\r\nUser-Agent: " + healthAgent + "\r\nConnection: close\r\n\r\n"
 	if _, err := conn.Write([]byte(request)); err != nil {
 		return 0, plain(err)
 	}

@@ -9,18 +9,14 @@ import (
 const proxySignature = "\r\n\r\n\x00\r\nQUIT\n"
 
 const (
-	proxyLocal  = 0x20 // the connection is this side's own
 	proxyClient = 0x21
 	proxyTCP4   = 0x11
 	proxyTCP6   = 0x21
 )
 
-// proxyHeader says who the client is and what it reached. A nil f is for a connection that has no client.
+// proxyHeader says who the client is and what it reached.
 func proxyHeader(f *flow) []byte {
 	b := append(make([]byte, 0, 16+36), proxySignature...)
-	if f == nil {
-		return append(b, proxyLocal, 0, 0, 0)
-	}
 	from, to := f.remote.Addr().Unmap().WithZone(""), f.local.Addr().Unmap().WithZone("")
 	if from.Is4() && to.Is4() {
 		b = append(b, proxyClient, proxyTCP4, 0, 12)

@@ -172,10 +172,10 @@ func (x *exchange) find(f *forwardState, s *sticky, t *token) (*backendState, *m
 func (x *exchange) pick(p *pool) *member {
 	called := x.called
 	x.called = nil
-	if m := x.held; m != nil && m.serving(p) && !x.tried.has(m.endpoint) {
+	if m := x.held; m != nil && m.serving() && !x.tried.has(m.endpoint) {
 		return m
 	}
-	if called != nil && called.serving(p) && !called.full() && !x.tried.has(called.endpoint) {
+	if called != nil && called.serving() && !called.full() && !x.tried.has(called.endpoint) {
 		return called
 	}
 	if p.cfg.Algorithm.hashes() {
@@ -184,13 +184,13 @@ func (x *exchange) pick(p *pool) *member {
 	return p.pick(&x.tried)
 }
 
-// serving reports whether a session may go on at m, of p.
-func (m *member) serving(p *pool) bool {
+// serving reports whether a session may go on at m.
+func (m *member) serving() bool {
 	switch {
 	case m.draining:
 		return false
 	case m.check != nil:
-		return m.check.state() != Unhealthy || p.cfg.FailOpen && p.current().open
+		return m.check.state() != Unhealthy
 	}
 	return m.ejectedUntil.Load() <= coarse()
 }

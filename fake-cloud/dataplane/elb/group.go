@@ -120,6 +120,7 @@ func checkSpec(g *aws.TargetGroupView) check.Spec {
 		Protocol: check.TCP, Path: value(spec.HealthCheckPath, "/"),
 		Interval: time.Duration(number(spec.HealthCheckIntervalSeconds, 30)) * time.Second,
 		Timeout:  time.Duration(number(spec.HealthCheckTimeoutSeconds, 5)) * time.Second,
+		Announce: g.Attributes["proxy_protocol_v2.enabled"] == "true",
 		Healthy:  int(number(spec.HealthyThresholdCount, 5)), Unhealthy: int(number(spec.UnhealthyThresholdCount, 2)),
 	}
 	switch spec.HealthCheckProtocol {

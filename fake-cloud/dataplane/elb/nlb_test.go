@@ -210,7 +210,7 @@ func TestTLSThatEndsHere(t *testing.T) {
 	}
 }
 
-// TestProxyProtocol tells a target who the client is.
+// TestProxyProtocol tells a target who the client is, and of health checks that they are nobody's.
 func TestProxyProtocol(t *testing.T) {
 	t.Parallel()
 	s := newStand(t)
@@ -220,7 +220,7 @@ func TestProxyProtocol(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { l.Close() })
-	heads := make(chan []byte, 100)
+	heads, checks := make(chan []byte, 100), make(chan []byte, 100)
 	go func() {
 		for {
 			conn, err := l.Accept()
@@ -230,8 +230,12 @@ func TestProxyProtocol(t *testing.T) {
 			go func() {
 				defer conn.Close()
 				head := make([]byte, 28)
-				if _, err := io.ReadFull(conn, head); err == nil {
+				n, err := io.ReadFull(conn, head)
+				switch {
+				case err == nil:
 					heads <- head
+				case n > 0:
+					checks <- head[:n]
 				}
 			}()
 		}
@@ -256,6 +260,9 @@ func TestProxyProtocol(t *testing.T) {
 	got := netip.AddrPortFrom(netip.AddrFrom4([4]byte(head[16:20])), port)
 	if !bytes.Equal(head[:12], []byte("\r\n\r\n\x00\r\nQUIT\n")) || head[12] != 0x21 || got.String() != mine.String() {
 		t.Errorf("want a header of version 2 for %s, got %x", mine, head)
+	}
+	if got := <-checks; string(got) != "\r\n\r\n\x00\r\nQUIT\n\x20\x00\x00\x00" {
+		t.Errorf("want a header of no client with a health check, got %x", got)
 	}
 }
 

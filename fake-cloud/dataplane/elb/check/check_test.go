@@ -1,7 +1,10 @@
 package check
 
 import (
+	"bufio"
+	"bytes"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -48,6 +51,37 @@ func answering(t *testing.T, secure bool, h http.HandlerFunc) netip.AddrPort {
 	return netip.MustParseAddrPort(s.Listener.Addr().String())
 }
 
+// announcedTo answers HTTP where the PROXY protocol comes first and names no client, and else hangs up.
+func announcedTo(t *testing.T) netip.AddrPort {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	serve := func(c net.Conn) {
+		defer c.Close()
+		in, got := bufio.NewReader(c), make([]byte, 16)
+		want := []byte{13, 10, 13, 10, 0, 13, 10, 'Q', 'U', 'I', 'T', 10, 0x20, 0, 0, 0} // version 2, LOCAL, and nothing more
+		if _, err := io.ReadFull(in, got); err != nil || !bytes.Equal(got, want) {
+			return
+		}
+		if _, err := http.ReadRequest(in); err == nil {
+			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+		}
+	}
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go serve(c)
+		}
+	}()
+	return netip.MustParseAddrPort(l.Addr().String())
+}
+
 func TestProbe(t *testing.T) {
 	handler := func(w http.ResponseWriter, r *http.Request) {
 		switch {
@@ -69,6 +103,7 @@ func TestProbe(t *testing.T) {
 		}
 	}
 	open, secure := answering(t, false, handler), answering(t, true, handler)
+	announced := announcedTo(t)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -94,6 +129,9 @@ func TestProbe(t *testing.T) {
 		{"refused", closed, Spec{Protocol: HTTP, Path: "/", Matcher: "200"}, State{Cause: Failed}},
 		{"a connection", open, Spec{Protocol: TCP}, State{Verdict: Healthy}},
 		{"no connection", closed, Spec{Protocol: TCP}, State{Cause: Failed}},
+		{"HTTP after the PROXY protocol", announced, Spec{Protocol: HTTP, Path: "/", Matcher: "200", Announce: true}, State{Verdict: Healthy}},
+		{"HTTP without it", announced, Spec{Protocol: HTTP, Path: "/", Matcher: "200"}, State{Cause: Failed}},
+		{"a connection with it", announced, Spec{Protocol: TCP, Announce: true}, State{Verdict: Healthy}},
 		{"HTTP to TLS", secure, Spec{Protocol: HTTP, Path: "/", Matcher: "200"}, State{Cause: CodeMismatch, Code: 400}},
 	}
 	for _, tt := range tests {

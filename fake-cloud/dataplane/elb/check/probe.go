@@ -20,8 +20,23 @@ const (
 	dialTimeout = 2 * time.Minute
 )
 
+// header of PROXY protocol version 2 for a connection that is the load balancer's own: it names no client.
+const header = "\r\n\r\n\x00\r\nQUIT\n\x20\x00\x00\x00"
+
+// dial opens a connection to a target.
+func dial(ctx context.Context, address string, announce bool) (net.Conn, error) {
+	conn, err := (&net.Dialer{Timeout: dialTimeout, KeepAlive: -1}).DialContext(ctx, "tcp", address)
+	if err != nil || !announce {
+		return conn, err
+	}
+	if _, err := io.WriteString(conn, header); err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return conn, nil
+}
+
 // transport of all checks that speak one version of HTTP. Each check has a connection of its own.
-func transport(version Version) *http.Transport {
+func transport(version Version, announce bool) *http.Transport {
 	var p http.Protocols
 	if version == HTTP1 {
 		p.SetHTTP1(true)
@@ -31,12 +46,18 @@ func transport(version Version) *http.Transport {
 	}
 	return &http.Transport{
 		Protocols: &p, DisableKeepAlives: true, DisableCompression: true, MaxResponseHeaderBytes: maxHead,
-		DialContext:     (&net.Dialer{Timeout: dialTimeout, KeepAlive: -1}).DialContext,
+		DialContext: func(ctx context.Context, _, address string) (net.Conn, error) {
+			return dial(ctx, address, announce)
+		},
 		TLSClientConfig: &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS10}, // as documented: targets prove nothing
 	}
 }
 
-var transports = [...]*http.Transport{HTTP1: transport(HTTP1), HTTP2: transport(HTTP2), GRPC: transport(GRPC)}
+// transports by whether they announce themselves.
+var transports = map[bool][3]*http.Transport{
+	false: {HTTP1: transport(HTTP1, false), HTTP2: transport(HTTP2, false), GRPC: transport(GRPC, false)},
+	true:  {HTTP1: transport(HTTP1, true), HTTP2: transport(HTTP2, true), GRPC: transport(GRPC, true)},
+}
 
 // probe checks once. The error, if any, is a *failure.
 func probe(ctx context.Context, address netip.AddrPort, spec *Spec) error {
@@ -62,7 +83,7 @@ func timedOut(ctx context.Context, err error) bool {
 // ask returns the code that the target answered.
 func ask(ctx context.Context, address netip.AddrPort, spec *Spec) (int, error) {
 	if spec.Protocol == TCP {
-		conn, err := (&net.Dialer{KeepAlive: -1}).DialContext(ctx, "tcp", address.String())
+		conn, err := dial(ctx, address.String(), spec.Announce)
 		if err != nil {
 			return 0, err
 		}
@@ -72,7 +93,7 @@ func ask(ctx context.Context, address netip.AddrPort, spec *Spec) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	resp, err := transports[spec.Version].RoundTrip(req)
+	resp, err := transports[spec.Announce][spec.Version].RoundTrip(req)
 	if err != nil {
 		return 0, err
 	}

@@ -30,6 +30,7 @@ type Spec struct {
 	Protocol  Protocol
 	Version   Version
 	Path      string
+	Announce  bool   // that it is the load balancer's own, in PROXY protocol version 2, before anything else
 	Matcher   string // codes that are healthy, as the API spells them: "200", "200-299,301", for GRPC "0-99"
 	Interval  time.Duration
 	Timeout   time.Duration
