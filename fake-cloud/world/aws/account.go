@@ -98,6 +98,8 @@ type Fault struct {
 	Code    string // as on the wire: "LoadBalancerNotFound", "InvalidGroup.NotFound"
 	Message string
 	Status  int // of HTTP
+	// About is what it is about, where the API has an element for that: S3's BucketName, Key, Region.
+	About, Value string
 }
 
 // Error implements error.

@@ -15,8 +15,9 @@ import (
 
 // unlisted reports whether a quota is none of those that DescribeAccountLimits tells.
 func unlisted(name string) bool {
-	return strings.HasPrefix(name, "acm-") || slices.Contains([]string{
+	return strings.HasPrefix(name, "acm-") || strings.HasPrefix(name, "s3-") || slices.Contains([]string{
 		"security-groups-per-load-balancer", "security-groups-per-vpc", "rules-per-security-group", "security-groups-per-network-interface",
+		"verifying-listeners-per-application-load-balancer",
 	}, name)
 }
 

@@ -264,12 +264,27 @@ func (r *Region) setMutual(l *Listener, given *types.MutualAuthenticationAttribu
 		if store.Status != types.TrustStoreStatusActive {
 			return faultf("TrustStoreNotReady", "Trust store '%s' is not active", store.Key)
 		}
+		if n := r.quota("verifying-listeners-per-application-load-balancer"); r.verifying(l) >= n {
+			return faultf("InvalidConfigurationRequest", "A load balancer can have at most %d listeners with mutual authentication mode 'verify'", n)
+		}
 		mutual.TrustStoreArn, mutual.TrustStoreAssociationStatus = given.TrustStoreArn, types.TrustStoreAssociationStatusEnumActive
 		mutual.IgnoreClientCertificateExpiry = aws.Bool(aws.ToBool(given.IgnoreClientCertificateExpiry))
 		mutual.AdvertiseTrustStoreCaNames = cmp.Or(given.AdvertiseTrustStoreCaNames, types.AdvertiseTrustStoreCaNamesEnumOff)
 	}
 	l.Mutual = mutual
 	return nil
+}
+
+// verifying counts the other listeners of the load balancer that verify their clients.
+func (r *Region) verifying(l *Listener) int {
+	n := 0
+	for _, other := range r.elbListeners.of(l.LoadBalancer) {
+		itself := other.Key == l.Key || l.Key == "" && other.Port == l.Port // or the one that a repeated create has made
+		if !itself && other.Mutual != nil && aws.ToString(other.Mutual.Mode) == "verify" {
+			n++
+		}
+	}
+	return n
 }
 
 // output returns the listener as the API shows it.

@@ -48,12 +48,12 @@ func TestTrustStores(t *testing.T) {
 	a := accountFor(t, func(c *Config) { c.Latency = world.Realistic })
 	bundle, revoked := authority(t)
 	for key, content := range map[string][]byte{"ca.pem": bundle, "revoked.pem": revoked, "bad.pem": []byte("x")} {
-		if err := a.SeedObject("b", key, content); err != nil {
+		if err := a.SeedObject("authorities", key, content); err != nil {
 			t.Fatal(err)
 		}
 	}
 	create := func(name, key string) *elb.CreateTrustStoreInput {
-		return &elb.CreateTrustStoreInput{Name: &name, CaCertificatesBundleS3Bucket: aws.String("b"), CaCertificatesBundleS3Key: &key}
+		return &elb.CreateTrustStoreInput{Name: &name, CaCertificatesBundleS3Bucket: aws.String("authorities"), CaCertificatesBundleS3Key: &key}
 	}
 	refused(a, "CaCertificatesBundleNotFound", a.CreateTrustStore, create("clients", "none.pem"))
 	refused(a, "InvalidCaCertificatesBundle", a.CreateTrustStore, create("clients", "bad.pem"))
@@ -78,12 +78,18 @@ func TestTrustStores(t *testing.T) {
 	if len(got) != 1 || *got[0].ResourceArn != *l {
 		t.Errorf("want the listener, got %+v", got)
 	}
+	second, third := *listen, *listen
+	second.Port, third.Port = aws.Int32(444), aws.Int32(445)
+	also := do(a, a.CreateListener, &second).Listeners[0].ListenerArn
+	do(a, a.CreateListener, &second) // a repeated call is no third listener
+	refused(a, "InvalidConfigurationRequest", a.CreateListener, &third)
+	do(a, a.DeleteListener, &elb.DeleteListenerInput{ListenerArn: also})
 	refused(a, "TrustStoreInUse", a.DeleteTrustStore, &elb.DeleteTrustStoreInput{TrustStoreArn: store.TrustStoreArn})
 	refused(a, "DeleteAssociationSameAccount", a.DeleteSharedTrustStoreAssociation,
 		&elb.DeleteSharedTrustStoreAssociationInput{TrustStoreArn: store.TrustStoreArn, ResourceArn: l})
 
 	add := func(key string) *elb.AddTrustStoreRevocationsInput {
-		return &elb.AddTrustStoreRevocationsInput{TrustStoreArn: store.TrustStoreArn, RevocationContents: []types.RevocationContent{{S3Bucket: aws.String("b"), S3Key: &key}}}
+		return &elb.AddTrustStoreRevocationsInput{TrustStoreArn: store.TrustStoreArn, RevocationContents: []types.RevocationContent{{S3Bucket: aws.String("authorities"), S3Key: &key}}}
 	}
 	refused(a, "RevocationContentNotFound", a.AddTrustStoreRevocations, add("none.pem"))
 	refused(a, "InvalidRevocationContent", a.AddTrustStoreRevocations, add("bad.pem"))

@@ -11,7 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 )
 
-// AddTrustStoreRevocations implements the action of that name. The lists have to be there: see SeedObject.
+// AddTrustStoreRevocations implements the action of that name. The lists have to be there: see PutObject.
 func (r *Region) AddTrustStoreRevocations(_ context.Context, in *elb.AddTrustStoreRevocationsInput) (*elb.AddTrustStoreRevocationsOutput, error) {
 	out := &elb.AddTrustStoreRevocationsOutput{}
 	return out, r.write(func(x *tx) error {
@@ -52,8 +52,8 @@ func (r *Region) readRevocation(c types.RevocationContent) (Revocation, error) {
 	if c.RevocationType != "" && c.RevocationType != types.RevocationTypeCrl {
 		return Revocation{}, invalidf("'%s' is not a valid revocation type", clip(string(c.RevocationType)))
 	}
-	o, ok := r.objects.get(objectKey(aws.ToString(c.S3Bucket), aws.ToString(c.S3Key)))
-	if !ok {
+	o, err := r.needObject(c.S3Bucket, c.S3Key, nil, c.S3ObjectVersion)
+	if err != nil {
 		return Revocation{}, faultf("RevocationContentNotFound", "The revocation file '%s' in bucket '%s' does not exist", clip(aws.ToString(c.S3Key)), clip(aws.ToString(c.S3Bucket)))
 	}
 	der := o.Content

@@ -6,24 +6,12 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 )
-
-// SeedObject keeps a file as S3 would: trust stores read theirs from there.
-func (r *Region) SeedObject(bucket, key string, content []byte) error {
-	return r.write(func(x *tx) error {
-		o := &Object{Meta: x.meta(objectKey(bucket, key), nil, 0), Content: slices.Clone(content)}
-		r.objects.put(x, o)
-		return nil
-	})
-}
-
-func objectKey(bucket, key string) string { return bucket + "/" + strings.TrimPrefix(key, "/") }
 
 // needTrustStore returns the trust store with the ARN. The lock is held.
 func (r *Region) needTrustStore(arn *string) (*TrustStore, error) {
@@ -41,13 +29,16 @@ func (r *Region) needTrustStore(arn *string) (*TrustStore, error) {
 	return s, nil
 }
 
+// maxAuthority is how long one certificate of a bundle is at most.
+const maxAuthority = 16 << 10
+
 // readBundle returns the certificates in an object of S3. The lock is held.
-func (r *Region) readBundle(bucket, key *string) (bundle string, certificates int32, err error) {
+func (r *Region) readBundle(bucket, key, version *string) (bundle string, certificates int32, err error) {
 	if aws.ToString(bucket) == "" || aws.ToString(key) == "" {
 		return "", 0, invalidf("An S3 bucket and key must be specified")
 	}
-	o, ok := r.objects.get(objectKey(*bucket, *key))
-	if !ok {
+	o, err := r.needObject(bucket, key, nil, version)
+	if err != nil {
 		return "", 0, faultf("CaCertificatesBundleNotFound", "The CA certificates bundle '%s' in bucket '%s' does not exist", clip(*key), clip(*bucket))
 	}
 	n := int32(0)
@@ -58,6 +49,9 @@ func (r *Region) readBundle(bucket, key *string) (bundle string, certificates in
 		}
 		if _, err := x509.ParseCertificate(block.Bytes); block.Type != "CERTIFICATE" || err != nil {
 			return "", 0, faultf("InvalidCaCertificatesBundle", "The CA certificates bundle is in an invalid format, or corrupt")
+		}
+		if len(block.Bytes) > maxAuthority {
+			return "", 0, faultf("InvalidCaCertificatesBundle", "The CA certificates bundle has a certificate of more than %d bytes", maxAuthority)
 		}
 		n++
 	}
@@ -70,7 +64,7 @@ func (r *Region) readBundle(bucket, key *string) (bundle string, certificates in
 	return string(o.Content), n, nil
 }
 
-// CreateTrustStore implements the action of that name. The bundle has to be there: see SeedObject.
+// CreateTrustStore implements the action of that name. The bundle has to be there: see PutObject.
 func (r *Region) CreateTrustStore(_ context.Context, in *elb.CreateTrustStoreInput) (*elb.CreateTrustStoreOutput, error) {
 	if err := checkName("Trust store", in.Name); err != nil {
 		return nil, err
@@ -81,7 +75,7 @@ func (r *Region) CreateTrustStore(_ context.Context, in *elb.CreateTrustStoreInp
 	}
 	out := &elb.CreateTrustStoreOutput{}
 	return out, r.write(func(x *tx) error {
-		bundle, n, err := r.readBundle(in.CaCertificatesBundleS3Bucket, in.CaCertificatesBundleS3Key)
+		bundle, n, err := r.readBundle(in.CaCertificatesBundleS3Bucket, in.CaCertificatesBundleS3Key, in.CaCertificatesBundleS3ObjectVersion)
 		if err != nil {
 			return err
 		}
@@ -122,7 +116,7 @@ func (r *Region) ModifyTrustStore(_ context.Context, in *elb.ModifyTrustStoreInp
 		if err != nil {
 			return err
 		}
-		bundle, n, err := r.readBundle(in.CaCertificatesBundleS3Bucket, in.CaCertificatesBundleS3Key)
+		bundle, n, err := r.readBundle(in.CaCertificatesBundleS3Bucket, in.CaCertificatesBundleS3Key, in.CaCertificatesBundleS3ObjectVersion)
 		if err != nil {
 			return err
 		}

@@ -30,6 +30,7 @@ func DefaultQuotas() map[string]int {
 		"condition-wildcards-per-alb-rule":                        6,
 		"trust-stores-per-account":                                20,
 		"ca-certificates-per-trust-store":                         25,
+		"verifying-listeners-per-application-load-balancer":       2,
 		"revocation-entries-per-trust-store":                      500000,
 		"trust-store-revocation-lists-per-trust-store":            30,
 		"security-groups-per-load-balancer":                       5,
@@ -37,6 +38,8 @@ func DefaultQuotas() map[string]int {
 		"security-groups-per-vpc":                                 2500,
 		"rules-per-security-group":                                60,
 		"security-groups-per-network-interface":                   5,
+		"s3-buckets":                                              10000,
+		"s3-megabytes":                                            256, // of this fake: it keeps all objects in memory
 		"acm-certificates":                                        2500,
 		"acm-imported-certificates":                               2500,
 		"acm-domains-per-certificate":                             10,

@@ -126,10 +126,18 @@ type Revocation struct {
 	Source  types.RevocationContent
 }
 
-// Object is a file in S3, as far as trust stores read them.
+// Bucket is a bucket of S3: its key is its name, which no other region has either.
+type Bucket struct{ Meta }
+
+// Object is an object of S3. Its key is the bucket's name, a slash, and its own.
 type Object struct {
 	Meta
-	Content []byte
+	Content   []byte
+	ETag      string
+	Type      string            // Content-Type
+	Headers   map[string]string // the other headers that come back as they were given, by the name of the SDK's member
+	Metadata  map[string]string
+	Checksums map[string]string // in base64, by the name of the algorithm
 }
 
 // VPC is a VPC. Tags are in Meta, here and in all types from EC2.

@@ -15,7 +15,9 @@ type tables struct {
 	targetGroups  *table[TargetGroup, *TargetGroup]
 	targets       *table[Target, *Target] // within target groups
 	trustStores   *table[TrustStore, *TrustStore]
-	objects       *table[Object, *Object] // key: bucket/key
+
+	buckets *table[Bucket, *Bucket]
+	objects *table[Object, *Object] // within buckets
 
 	vpcs               *table[VPC, *VPC]
 	subnets            *table[Subnet, *Subnet] // within VPCs
@@ -42,7 +44,9 @@ func newTables(r *Region) tables {
 		targetGroups:  newTable[TargetGroup](r, "targetgroup", nil, nil),
 		targets:       newTable(r, "target", func(t *Target) string { return t.TargetGroup }, func(t *Target) []string { return []string{t.ID} }),
 		trustStores:   newTable[TrustStore](r, "truststore", nil, nil),
-		objects:       newTable[Object](r, "object", nil, nil),
+
+		buckets: newTable[Bucket](r, "bucket", nil, nil),
+		objects: newTable(r, "object", (*Object).bucket, nil),
 
 		vpcs:             newTable[VPC](r, "vpc", nil, nil),
 		subnets:          newTable(r, "subnet", func(s *Subnet) string { return s.VPC }, nil),
@@ -69,7 +73,7 @@ func (t *tables) list() []anyTable {
 	return []anyTable{
 		t.vpcs, t.subnets, t.internetGateways, t.routeTables, t.securityGroups, t.securityGroupRules, t.instances, t.interfaces, t.certificates, t.authorities,
 		t.sessions, t.identities, t.webACLs,
-		t.objects, t.trustStores, t.loadBalancers, t.targetGroups, t.targets, t.elbListeners, t.rules, t.associations,
+		t.buckets, t.objects, t.trustStores, t.loadBalancers, t.targetGroups, t.targets, t.elbListeners, t.rules, t.associations,
 	}
 }
 
