@@ -260,10 +260,10 @@ func (c *Controller) step(ctx context.Context, x *executor, e *entry, want graph
 	return true
 }
 
-// madeRoom tells that something was deleted while a quota refused something else.
+// madeRoom tells that something was deleted, or changed, which may have made it less, while a quota refused something else.
 func madeRoom(p *progress) bool {
 	return slices.ContainsFunc(p.failed, func(f failure) bool { return f.err.Kind == cloud.Quota }) &&
-		slices.ContainsFunc(p.done, func(s plan.Step) bool { return s.Op == plan.Delete })
+		slices.ContainsFunc(p.done, func(s plan.Step) bool { return s.Op != plan.Create })
 }
 
 // stale tells that a step failed because the cloud is not as it was remembered.

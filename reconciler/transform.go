@@ -61,11 +61,24 @@ func stripEndpoints(s *discoveryv1.EndpointSlice) {
 	s.Labels = only2(s.Labels, discoveryv1.LabelServiceName)
 	s.ObjectMeta.CreationTimestamp = metav1.Time{}
 	sample := sampleOf(s)
+	zones := make(map[string]*string, 1)
 	for i := range s.Endpoints {
 		e := &s.Endpoints[i]
-		e.Zone, e.Hostname, e.DeprecatedTopology = nil, nil, nil
+		e.Hostname, e.DeprecatedTopology = nil, nil
+		e.Zone = shared(zones, e.Zone)
 		e.TargetRef = podRef(e, e == sample)
 	}
+}
+
+// shared returns one pointer for equal texts: a slice has many endpoints in few zones.
+func shared(known map[string]*string, text *string) *string {
+	if text == nil {
+		return nil
+	}
+	if known[*text] == nil {
+		known[*text] = text
+	}
+	return known[*text]
 }
 
 // podRef returns what is kept of the reference of an endpoint to its pod: the name, where the endpoint is not ready, as only then it matters

@@ -93,6 +93,9 @@ type Server struct {
 	Certificates []string
 	Rules        []Rule // in Gateway API precedence order, which is the order of Rank
 	Source       Source
+	// Turn is when the listener gets its room, where a cloud has none for all: 0 for the Gateway's own, then those of the ListenerSets in
+	// order of their precedence.
+	Turn int
 }
 
 // TLSMode is what a server does with TLS.
@@ -291,6 +294,7 @@ type Pool struct {
 	TLS       *BackendTLS // nil speaks in plain
 	Algorithm Algorithm
 	Health    *HealthCheck // nil: no active checks
+	Unchecked bool         // without Health: somebody wants it so
 	Session   *Session     // of every Forward that has none of its own
 	Budget    *RetryBudget // nil: every Retry may be followed
 	Limits    Limits
@@ -340,6 +344,8 @@ type Target struct {
 	Draining bool   // finishes what it has and gets nothing new
 	// Node is the cloud's name of the node (spec.providerID) whose port it is, where a Pool's targets are nodes.
 	Node string
+	// Zone is the zone of the cluster that an endpoint is in, where its EndpointSlice says so.
+	Zone string
 }
 
 // BackendTLS is how the load balancer proves the identity of its targets (BackendTLSPolicy, GEP-1897).
@@ -365,7 +371,17 @@ type HealthCheck struct {
 	Timeout            time.Duration
 	HealthyThreshold   uint8
 	UnhealthyThreshold uint8
+	Asked              HealthAsked
 }
+
+// HealthAsked is who asked for a check.
+type HealthAsked uint8
+
+const (
+	HealthByNobody HealthAsked = iota // the pool has to have some
+	HealthByProbe                     // it is the pods' readiness probe, which was not meant for load balancers
+	HealthByPolicy
+)
 
 // HealthKind is how a target is asked.
 type HealthKind uint8

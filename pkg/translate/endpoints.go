@@ -25,6 +25,7 @@ const (
 type member struct {
 	state standing
 	node  string // its name in the cloud, where the target is a node
+	zone  string // of the endpoint
 }
 
 // families are the targets of one pool, by address: IPv4, IPv6.
@@ -55,7 +56,7 @@ func (t *translation) targets(service *corev1.Service, port *corev1.ServicePort)
 				continue
 			}
 			for _, address := range endpoint.Addresses {
-				f.add(address, number, member{state: state})
+				f.add(address, number, member{state: state, zone: value(endpoint.Zone)})
 			}
 		}
 	}
@@ -156,7 +157,9 @@ func familyTargets(family map[netip.AddrPort]member) []ir.Target {
 	targets := make([]ir.Target, 0, len(family))
 	for address, m := range family {
 		anyReady = anyReady || m.state == standingReady
-		targets = append(targets, ir.Target{Address: address.Addr(), Port: address.Port(), Weight: 1, Draining: m.state == standingDraining, Node: m.node})
+		targets = append(targets, ir.Target{
+			Address: address.Addr(), Port: address.Port(), Weight: 1, Draining: m.state == standingDraining, Node: m.node, Zone: m.zone,
+		})
 	}
 	slices.SortFunc(targets, func(a, b ir.Target) int {
 		return cmp.Or(a.Address.Compare(b.Address), cmp.Compare(a.Port, b.Port))

@@ -78,6 +78,7 @@ func readHealthCheck(spec *v1alpha1.BackendHealthCheck, where string, f *finding
 	}
 	out := &ir.HealthCheck{
 		Kind:               ir.HealthTCP,
+		Asked:              ir.HealthByPolicy,
 		Interval:           readSpan(spec.Interval, healthInterval, where+".interval", f),
 		Timeout:            readSpan(spec.Timeout, healthTimeout, where+".timeout", f),
 		HealthyThreshold:   uint8(readBetween(spec.HealthyThreshold, healthThreshold, where+".healthyThreshold", f)),
@@ -109,6 +110,6 @@ func readHealthCheck(spec *v1alpha1.BackendHealthCheck, where string, f *finding
 func (o *backendPolicy) apply(pool *ir.Pool) {
 	pool.Algorithm, pool.Limits = o.algorithm, o.limits
 	if o.checks && pool.Protocol != ir.PoolUDP {
-		pool.Health = o.health
+		pool.Health, pool.Unchecked = o.health, o.health == nil
 	}
 }

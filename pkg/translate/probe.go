@@ -90,6 +90,7 @@ func (t *translation) probed(key poolKey, pool *ir.Pool) *ir.HealthCheck {
 		plain := pool.TLS == nil && pool.Protocol != ir.PoolHTTP2 // the pod is asked over HTTP/1.1
 		if !elsewhere && (plain || probe.Health.Kind == ir.HealthTCP) {
 			health := probe.Health
+			health.Asked = ir.HealthByProbe
 			return &health
 		}
 	}

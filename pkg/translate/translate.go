@@ -157,6 +157,7 @@ func (l *listener) server() ir.Server {
 		Name: l.name, Hostname: l.hostname, TLS: l.mode, Certificates: l.certs,
 		Rules:  slices.CompactFunc(l.rules, func(a, b ir.Rule) bool { return a.Rank == b.Rank }),
 		Source: l.report.Source,
+		Turn:   l.rank,
 	}
 }
 

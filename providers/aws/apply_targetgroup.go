@@ -156,15 +156,27 @@ func healthCheckChanges(arn string, spec, have *TargetGroup) *elb.ModifyTargetGr
 }
 
 // setTargets makes the targets of a group those that are wanted. What comes is registered before what goes is deregistered, so that a group
-// that has targets always has some.
+// that has targets always has some; but where there is no room for both, what goes makes room.
 func (a *applier) setTargets(ctx context.Context, arn string, spec *TargetGroup, want, got []Target) error {
 	come, leave := targetChanges(want, got)
 	for chunk := range slices.Chunk(come, targetsAtOnce) {
-		if err := a.register(ctx, arn, spec, chunk); err != nil {
+		err := a.register(ctx, arn, spec, chunk)
+		if cloud.KindOf(err) == cloud.Quota && len(leave) > 0 {
+			if err := a.deregister(ctx, arn, leave); err != nil {
+				return err
+			}
+			leave = nil
+			err = a.register(ctx, arn, spec, chunk)
+		}
+		if err != nil {
 			return err
 		}
 	}
-	for chunk := range slices.Chunk(leave, targetsAtOnce) {
+	return a.deregister(ctx, arn, leave)
+}
+
+func (a *applier) deregister(ctx context.Context, arn string, targets []Target) error {
+	for chunk := range slices.Chunk(targets, targetsAtOnce) {
 		in := &elb.DeregisterTargetsInput{TargetGroupArn: aws.String(arn), Targets: wireTargets(chunk)}
 		if _, err := call(ctx, a.elb.DeregisterTargets, in); err != nil {
 			return err

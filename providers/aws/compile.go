@@ -1,6 +1,7 @@
 package aws
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -26,6 +27,8 @@ func Compile(want *ir.LoadBalancer) (cloud.Compiled, error) {
 	c := newCompiler(want, s)
 	c.listeners()
 	c.rules()
+	c.fitTargets(&c.application)
+	c.fitTargets(&c.transport)
 	c.certificateNodes()
 	c.network()
 	if err := c.out.Graph.Check(); err != nil {
@@ -50,10 +53,12 @@ type compiler struct {
 
 // balancer is one of the load balancers that a Gateway becomes.
 type balancer struct {
-	kind   string // TypeApplication or TypeNetwork
-	id     graph.ID
-	ports  []Ingress // protocol and port of its listeners; the addresses come later
-	groups map[graph.ID]bool
+	kind      string // TypeApplication or TypeNetwork
+	id        graph.ID
+	listeners int
+	ports     []Ingress // protocol and port of its listeners; the addresses come later
+	groups    map[graph.ID]bool
+	crowds    []*crowd // of its target groups
 	// certificates of all listeners but the default ones, each once.
 	certificates []CertificateChoice
 }
@@ -135,11 +140,15 @@ func (c *compiler) differ(source ir.Source, text string) {
 	}
 }
 
-// listeners compiles the listeners in their order, each for the load balancer that can have it. Those of UDP come last: they may share the port
-// of another.
+// listeners compiles the listeners, each for the load balancer that can have it, in the turn in which they get their room. Those of UDP come
+// after those of TCP on their port, which they may share.
 func (c *compiler) listeners() {
-	for i := range c.want.Listeners {
-		l := &c.want.Listeners[i]
+	inTurn := make([]*ir.Listener, len(c.want.Listeners))
+	for i := range inTurn {
+		inTurn[i] = &c.want.Listeners[i]
+	}
+	slices.SortStableFunc(inTurn, func(a, b *ir.Listener) int { return cmp.Compare(turnOf(a), turnOf(b)) })
+	for _, l := range inTurn {
 		switch l.Protocol {
 		case ir.ProtocolHTTP, ir.ProtocolHTTPS:
 			c.httpListener(l)
@@ -148,11 +157,19 @@ func (c *compiler) listeners() {
 		case ir.ProtocolUDP:
 		}
 	}
-	for i := range c.want.Listeners {
-		if l := &c.want.Listeners[i]; l.Protocol == ir.ProtocolUDP {
+	for _, l := range inTurn {
+		if l.Protocol == ir.ProtocolUDP {
 			c.networkListener(l)
 		}
 	}
+}
+
+// turnOf is that of the first of a port's servers.
+func turnOf(l *ir.Listener) int {
+	if len(l.Servers) == 0 {
+		return 0
+	}
+	return slices.MinFunc(l.Servers, func(a, b ir.Server) int { return cmp.Compare(a.Turn, b.Turn) }).Turn
 }
 
 // network adds what listeners need around them: the load balancers, their security group, and what lets them reach the nodes. There is a

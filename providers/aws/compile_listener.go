@@ -45,6 +45,7 @@ func (c *compiler) httpListener(l *ir.Listener) {
 	spec.Attributes = c.listenerAttributes(spec.Protocol)
 	spec.Marked = c.marks.mark(id.Name, sourceOf(l))
 	c.add(graph.Node{ID: id, Spec: spec, Within: b.id, Refs: refs, Holds: b.claim(l.Port)})
+	b.listeners++
 	b.ports = append(b.ports, Ingress{Protocol: "tcp", Port: l.Port})
 	c.httpRules(id, l.Protocol == ir.ProtocolHTTPS, servers)
 }
@@ -68,13 +69,23 @@ func (c *compiler) sslPolicy() string {
 
 // room counts a listener of a load balancer, and refuses it where there are too many.
 func (c *compiler) room(b *balancer, l *ir.Listener) bool {
-	if len(b.ports) < mostListeners {
+	if b.listeners < mostListeners {
 		return true
 	}
-	for i := range l.Servers {
-		c.refuse(l.Servers[i].Source, cloud.Quota, fmt.Sprintf("a load balancer in AWS has at most %d listeners, and the ports of the Gateway are more", mostListeners))
-	}
+	c.refuseServers(l.Servers, cloud.Quota, fmt.Sprintf("a load balancer in AWS has at most %d listeners, and the Gateway has %d ports for this one: its own come first, then those of older ListenerSets",
+		mostListeners, c.portsFor(b.kind)))
 	return false
+}
+
+// portsFor counts the ports that a type of load balancer should have a listener at.
+func (c *compiler) portsFor(kind string) int {
+	ports := make(map[uint16]bool)
+	for _, l := range c.want.Listeners {
+		if isHTTP := l.Protocol == ir.ProtocolHTTP || l.Protocol == ir.ProtocolHTTPS; isHTTP == (kind == TypeApplication) {
+			ports[l.Port] = true
+		}
+	}
+	return len(ports)
 }
 
 // refuseServers refuses every server of a listener.

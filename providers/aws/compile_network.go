@@ -15,10 +15,7 @@ import (
 // host name that a TLS client asks for.
 func (c *compiler) networkListener(l *ir.Listener) {
 	b := &c.transport
-	if !c.room(b, l) {
-		return
-	}
-	if l.Protocol == ir.ProtocolUDP && c.portTaken(l) {
+	if l.Protocol == ir.ProtocolUDP && c.portTaken(l) || !c.room(b, l) {
 		return
 	}
 	l = c.oneMode(l)
@@ -44,6 +41,7 @@ func (c *compiler) networkListener(l *ir.Listener) {
 	spec.Marked = c.marks.mark(id.Name, source)
 	spec.Attributes = c.listenerAttributes(spec.Protocol)
 	c.add(graph.Node{ID: id, Spec: spec, Within: b.id, Refs: append(refs, groups...), Holds: b.claim(l.Port)})
+	b.listeners++
 	for _, protocol := range securityProtocols(spec.Protocol) {
 		b.ports = append(b.ports, Ingress{Protocol: protocol, Port: l.Port})
 	}

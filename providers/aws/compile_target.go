@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/cloudgate-dev/cloudgate/pkg/cloud"
 	"github.com/cloudgate-dev/cloudgate/pkg/graph"
@@ -80,8 +79,11 @@ func (c *compiler) forwardTo(f *Forward, groups []groupShare) []graph.ID {
 	var ids []graph.ID
 	for _, g := range groups {
 		if _, has := c.out.Graph[g.id]; !has {
-			c.add(c.targetGroup(g))
+			n := c.targetGroup(g)
+			c.add(n)
+			g.use.balancer.crowds = append(g.use.balancer.crowds, newCrowd(n, g.pool))
 			c.noteTargets(g.pool)
+			c.noteHealth(g.pool, g.use)
 		}
 		ids = append(ids, g.id)
 		f.TargetGroups = append(f.TargetGroups, WeightedTargetGroup{TargetGroup: g.id.Name, Weight: scaled(g.weight, most)})
@@ -184,17 +186,37 @@ func (c *compiler) targetGroup(g groupShare) graph.Node {
 func targets(pool *ir.Pool, kind kindOfTargets) []Target {
 	var out []Target
 	for _, t := range pool.Targets {
-		address := t.Address.Unmap().WithZone("")
-		switch {
-		case t.Draining:
-		case kind.targetType == "instance":
-			out = append(out, Target{ID: instanceID(t.Node), Port: t.Port})
-		case family(address) == kind.family:
-			out = append(out, Target{ID: address.String(), Port: t.Port})
+		if as, ok := lowerTarget(t, kind); ok {
+			out = append(out, as)
 		}
 	}
-	out = slices.Compact(sortedBy(out, Target.compare))
-	return out[:min(len(out), mostTargets)]
+	return slices.Compact(sortedBy(out, Target.compare))
+}
+
+// lowerTarget returns a target as a target group of its kind has it, and false where it has not.
+func lowerTarget(t ir.Target, kind kindOfTargets) (Target, bool) {
+	address := t.Address.Unmap().WithZone("")
+	switch {
+	case t.Draining:
+		return Target{}, false
+	case kind.targetType == "instance":
+		return Target{ID: instanceID(t.Node), Port: t.Port}, true
+	default:
+		return Target{ID: address.String(), Port: t.Port}, family(address) == kind.family
+	}
+}
+
+// zoneOf returns the zone that a target is in, or nothing: that of the endpoint, or that in the providerID of the node, aws:///ZONE/INSTANCE.
+func zoneOf(t ir.Target) string {
+	if t.Zone != "" {
+		return t.Zone
+	}
+	path, ok := strings.CutPrefix(t.Node, "aws:///")
+	zone, _, more := strings.Cut(path, "/")
+	if !ok || !more {
+		return ""
+	}
+	return zone
 }
 
 func family(a netip.Addr) string {
@@ -206,56 +228,11 @@ func family(a netip.Addr) string {
 
 // noteTargets tells which targets of a pool are left out.
 func (c *compiler) noteTargets(pool *ir.Pool) {
-	if len(pool.Targets) > mostTargets {
-		c.refuse(pool.Source, cloud.Quota, fmt.Sprintf("a target group in AWS has at most %d targets, and it has %d endpoints: the last by address are left out",
-			mostTargets, len(pool.Targets)))
-	}
 	if onlyIPv6(pool) && c.targetKind(pool) == (kindOfTargets{"ip", "ipv4"}) {
 		c.refuse(pool.Source, cloud.Unsupported,
 			"its endpoints have IPv6 addresses alone, which load balancers in AWS reach only where spec.aws.ipAddressType of the GatewayConfig is DualStack")
 	}
 }
-
-// healthCheck lowers a check of health to what AWS can do: not more often than each 5 seconds, not fewer than 2 answers. There always is
-// one. Application Load Balancers know no check by connection: any answer to a GET shows that somebody listens.
-func healthCheck(pool *ir.Pool, use targetGroupUse) HealthCheck {
-	check := HealthCheck{Port: "traffic-port", Interval: 15, Timeout: 5, Healthy: 2, Unhealthy: 2}
-	h := pool.Health
-	if h != nil {
-		check.Interval = seconds(h.Interval, 5, 300)
-		check.Timeout = min(seconds(h.Timeout, 2, 120), check.Interval-1)
-		check.Healthy, check.Unhealthy = threshold(h.HealthyThreshold), threshold(h.UnhealthyThreshold)
-	}
-	asked := h != nil && h.Kind == ir.HealthHTTP
-	switch {
-	case use.version == "" && !asked:
-		check.Protocol = protocolTCP
-		return check
-	case use.version == "":
-		check.Protocol = protocolHTTP
-		if pool.TLS != nil {
-			check.Protocol = protocolHTTPS
-		}
-	default:
-		check.Protocol = use.protocol
-	}
-	switch {
-	case use.version == versionGRPC: // a path would have to name a method; any status of gRPC shows that somebody listens
-		check.Path, check.Matcher = "/AWS.ALB/healthcheck", "0-99"
-	case asked:
-		check.Path, check.Matcher = h.Path, "200-399"
-	default:
-		check.Path, check.Matcher = "/", "200-499"
-	}
-	return check
-}
-
-func seconds(d time.Duration, least, most int32) int32 {
-	whole := (d + time.Second - 1) / time.Second
-	return int32(min(max(whole, time.Duration(least)), time.Duration(most)))
-}
-
-func threshold(n uint8) int32 { return int32(min(max(n, 2), 10)) }
 
 // Attributes of target groups that a pool says something about, with their defaults in AWS.
 const (

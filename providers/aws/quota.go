@@ -17,4 +17,10 @@ const (
 	longestMethod     = 40
 	longestRewrite    = 1024 // of an expression, and of what replaces what it matches
 	mostWeight        = 999
+
+	// Targets of a load balancer: one that is in several of its target groups counts in each.
+	mostApplicationTargets = 1000
+	mostNetworkTargets     = 3000
+	mostZoneTargets        = 500 // of a Network Load Balancer in a zone, or in all where each zone sends to all
+	fewestMostTargets      = mostZoneTargets
 )

@@ -28,6 +28,7 @@ var enums = map[reflect.Type][]string{
 	reflect.TypeFor[ir.PoolProtocol](): {"", "HTTP1", "HTTP2", "TCP", "UDP"},
 	reflect.TypeFor[ir.Algorithm]():    {"RoundRobin", "LeastRequest"},
 	reflect.TypeFor[ir.HealthKind]():   {"TCP", "HTTP"},
+	reflect.TypeFor[ir.HealthAsked]():  {"Nobody", "Probe", "Policy"},
 }
 
 // Render returns a value as YAML for people: closed sets by name, zero values left out, a condition on one line, certificates by the names
