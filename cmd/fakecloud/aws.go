@@ -2,7 +2,11 @@ package main
 
 import (
 	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"net/netip"
 	"os"
 	"strings"
@@ -19,6 +23,7 @@ import (
 // awsFlags are what the user says of the AWS account.
 type awsFlags struct {
 	listen, account, vpcCIDR, keyFile string
+	identityFile                      string
 	throttle                          bool
 	rates                             []string
 	lag                               time.Duration
@@ -29,6 +34,7 @@ func (f *awsFlags) add(fs *pflag.FlagSet) {
 	fs.StringVar(&f.account, "aws-account", aws.DefaultAccountID, "id of the AWS account")
 	fs.StringVar(&f.vpcCIDR, "aws-vpc-cidr", aws.DefaultVPCCIDR, "IPv4 prefix of the default VPC of each region: targets by address have to be in it, or be said to be in any zone")
 	fs.StringVar(&f.keyFile, "aws-key-file", "", "file of access keys and their secrets, ACCESSKEY SECRET on each line; their signatures are verified; without it everybody is let in")
+	fs.StringVar(&f.identityFile, "aws-identity-file", "", "file of the issuers whose tokens of web identities STS takes, a JSON list as the admin API has them; with --aws-key-file no others are taken")
 	fs.BoolVar(&f.throttle, "aws-throttle", true, "hold calls to AWS's rates")
 	fs.StringSliceVar(&f.rates, "aws-rate", nil, "calls a second and burst for a class of AWS's calls, instead of AWS's own, as in ec2:read=20:100; classes: "+strings.Join(awsapi.Classes, ", "))
 	fs.DurationVar(&f.lag, "aws-lag", 0, "how long what was just made in AWS may stay unseen by other calls")
@@ -43,6 +49,9 @@ func (f *awsFlags) config() (server.AWS, error) {
 	}
 	if cfg.Keys, err = readKeys(f.keyFile); err != nil {
 		return cfg, fmt.Errorf("--aws-key-file: %w", err)
+	}
+	if cfg.IdentityProviders, err = readIdentityProviders(f.identityFile); err != nil {
+		return cfg, fmt.Errorf("--aws-identity-file: %w", err)
 	}
 	if f.lag < 0 || f.lag > time.Hour {
 		return cfg, fmt.Errorf("--aws-lag: %s is not a duration of up to an hour", f.lag)
@@ -91,4 +100,25 @@ func readKeys(path string) (map[string]string, error) {
 		return nil, fmt.Errorf("%s holds no key", path)
 	}
 	return keys, nil
+}
+
+// readIdentityProviders reads a file of a JSON list. Whether each is as it has to be, the account says.
+func readIdentityProviders(path string) ([]aws.IdentityProvider, error) {
+	if path == "" {
+		return nil, nil
+	}
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.DisallowUnknownFields()
+	var all []aws.IdentityProvider
+	if err := d.Decode(&all); err != nil {
+		return nil, fmt.Errorf("%s is not a list of identity providers: %w", path, err)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("%s: there is more after the list", path)
+	}
+	return all, nil
 }
