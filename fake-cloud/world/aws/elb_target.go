@@ -60,48 +60,6 @@ func (r *Region) register(x *tx, g *TargetGroup, t *Target) {
 	r.targets.put(x, t)
 }
 
-// roomForTargets refuses more targets than the quotas of the group and of the load balancers that use it. The lock is held.
-func (r *Region) roomForTargets(g *TargetGroup) error {
-	if r.registered(g.Key) > r.quota("targets-per-target-group") {
-		return faultf("TooManyTargets", "The maximum number of targets in target group '%s' has been reached", g.Key)
-	}
-	for _, arn := range r.loadBalancersOf(g.Key) {
-		if err := r.roomForLoadBalancerTargets(arn); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (r *Region) roomForLoadBalancerTargets(arn string) error {
-	lb, ok := r.loadBalancers.get(arn)
-	if !ok {
-		return nil
-	}
-	quota := "targets-per-application-load-balancer"
-	if lb.Type == types.LoadBalancerTypeEnumNetwork {
-		quota = "targets-per-network-load-balancer"
-	}
-	sum, times := 0, map[string]int{}
-	for _, group := range r.targetGroupsUsedBy(arn) {
-		for _, t := range r.targets.of(group) {
-			if !t.Draining {
-				sum++
-				times[t.ID]++
-			}
-		}
-	}
-	for id, n := range times {
-		if n > r.quota("target-id-registrations-per-application-load-balancer") && lb.Type == types.LoadBalancerTypeEnumApplication {
-			return faultf("TooManyRegistrationsForTargetId", "The maximum number of registrations of target '%s' on load balancer '%s' has been reached", id, arn)
-		}
-	}
-	if sum > r.quota(quota) {
-		return faultf("TooManyTargets", "The maximum number of targets on load balancer '%s' has been reached", arn)
-	}
-	return nil
-}
-
 func (r *Region) registered(group string) int {
 	n := 0
 	for _, t := range r.targets.of(group) {
