@@ -93,6 +93,15 @@ tolerations:
 {{- default (printf "%s-aws" (include "fakecloud.fullname" .)) .Values.aws.existingSecret }}
 {{- end }}
 
+{{/* The issuers whose tokens are taken, as fakecloud reads them; empty where there are none. */}}
+{{- define "fakecloud.awsIdentities" -}}
+{{- if and .Values.aws.enabled .Values.aws.identityProviders }}{{ toPrettyJson .Values.aws.identityProviders }}{{ end }}
+{{- end }}
+
+{{- define "fakecloud.awsIdentitiesName" -}}
+{{ include "fakecloud.fullname" . }}-aws-identities
+{{- end }}
+
 {{- define "fakecloud.claimName" -}}
 {{- default (printf "%s-state" (include "fakecloud.fullname" .)) .Values.persistence.existingClaim }}
 {{- end }}
