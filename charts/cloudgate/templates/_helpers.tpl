@@ -131,9 +131,20 @@ annotations:
       {{- end }}
 {{- end }}
 {{- end }}
+{{- if and $aws.enabled $aws.roleARN }}
+- name: AWS_ROLE_ARN
+  value: {{ toYaml $aws.roleARN }}
+- name: AWS_WEB_IDENTITY_TOKEN_FILE
+  value: /var/run/secrets/cloudgate.dev/aws/token
+{{- end }}
 {{- end }}
 
 {{- define "cloudgate.tokenMounts" -}}
+{{- if and .Values.providers.aws.enabled .Values.providers.aws.roleARN }}
+- name: aws-token
+  mountPath: /var/run/secrets/cloudgate.dev/aws
+  readOnly: true
+{{- end }}
 {{- if and .Values.providers.fake.enabled .Values.providers.fake.tokenSecret.name }}
 - name: fake-token
   mountPath: /var/run/secrets/cloudgate.dev/fake
@@ -151,6 +162,16 @@ annotations:
 {{- define "cloudgate.tokenVolumes" -}}
 {{- $optional := .optional }}
 {{- with .root }}
+{{- if and .Values.providers.aws.enabled .Values.providers.aws.roleARN }}
+- name: aws-token
+  projected:
+    defaultMode: 0440
+    sources:
+      - serviceAccountToken:
+          audience: {{ toYaml .Values.providers.aws.tokenAudience }}
+          expirationSeconds: 3600
+          path: token
+{{- end }}
 {{- if and .Values.providers.fake.enabled .Values.providers.fake.tokenSecret.name }}
 - name: fake-token
   secret:
@@ -207,6 +228,11 @@ other means has them kept first. Rendered without a cluster, there is nothing to
 {{- end }}
 {{- if not (or .Values.providers.fake.enabled .Values.providers.aws.enabled) }}
 {{- fail "no provider is enabled: the controller would have no cloud to work for. Set providers.aws.enabled=true or providers.fake.enabled=true" }}
+{{- end }}
+{{- with .Values.providers.aws }}
+{{- if and .credentialsSecret .roleARN }}
+{{- fail "providers.aws: give credentialsSecret or roleARN, not both" }}
+{{- end }}
 {{- end }}
 {{- $names := dict }}
 {{- range .Values.gatewayClasses }}
