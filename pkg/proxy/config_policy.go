@@ -10,7 +10,7 @@ type HTTPPolicy struct {
 	// where the request has none, and else with Self=1-TIME-ID before it, anew. "" for none.
 	TraceField string
 	Server     string          // value of the Server field of answers of the proxy's own; "" for none
-	Pages      map[int]*Page   // what the proxy answers by itself, by the status that it would; not what a Respond or Redirect answers
+	Pages      map[int]*Page   // what the proxy answers by itself, by the status that it would; not what a Respond or Redirect answers, but see RedirectPages
 	Unreached  UnreachedPolicy // what is answered where no endpoint can be connected to
 	HostPort   bool            // Host is passed on with the listener's port, where that is not the well-known one and the client has named none
 	// MaxForwarded is how many addresses X-Forwarded-For may have before a request is answered with 463 in place of being forwarded; 0 for any.
@@ -22,6 +22,16 @@ type HTTPPolicy struct {
 	TLSVersion, TLSSuite string
 	DropFields           bool // request fields whose names are not all letters, digits and hyphens are removed
 	NoHTTP2              bool // clients speak HTTP/1 only
+	// Phrases are said in the status lines of answers of the proxy's own, over HTTP/1; a status that is not here has RFC 9110's.
+	Phrases       map[int]string
+	RedirectPages bool // what a Redirect answers has the page for its status
+	NoTrace       bool // TRACE is answered with 405
+	// Strict answers with 400 what is valid and has been used to make two servers see different requests: GET and HEAD that say how
+	// long their body is, fields without a value, and values that are not ASCII.
+	Strict bool
+	// MaxResponseHead bounds the fields of an endpoint's response, as they would be sent over HTTP/1: larger ones are answered with 502. 0
+	// is no bound of its own.
+	MaxResponseHead int
 }
 
 // Page is an answer of the proxy's own.

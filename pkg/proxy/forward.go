@@ -111,6 +111,11 @@ func (x *exchange) failed(why outcome) {
 // relay passes the response on.
 func (x *exchange) relay() {
 	resp := &x.resp
+	if p := x.policy(); p != nil && p.MaxResponseHead > 0 && fieldBytes(resp.Fields) > p.MaxResponseHead {
+		x.up.done(false)
+		x.answer(http.StatusBadGateway, "the head of the endpoint's response is too large")
+		return
+	}
 	resp.Fields = x.backend.response.apply(resp.Fields)
 	resp.Fields = x.route.response.apply(resp.Fields)
 	if x.sticky != nil {

@@ -33,6 +33,11 @@ func (p *HTTPPolicy) check() error {
 			return fmt.Errorf("the page for %d is not one", status)
 		}
 	}
+	for status, phrase := range p.Phrases {
+		if !h1.ValidField("Reason", phrase) {
+			return fmt.Errorf("the phrase for %d is not one", status)
+		}
+	}
 	return nil
 }
 

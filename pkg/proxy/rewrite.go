@@ -45,9 +45,14 @@ func (x *exchange) redirect(a *Redirect) {
 	}
 	x.own(status)
 	x.resp.Fields = append(x.resp.Fields, h1.Field{Name: "Location", Value: x.location(a)})
+	body := ""
+	if p := x.policy(); p != nil && p.RedirectPages && p.Pages[status] != nil {
+		body = p.Pages[status].Body
+		x.resp.Add("Content-Type", p.Pages[status].ContentType)
+	}
 	x.resp.Fields = x.route.response.apply(x.resp.Fields)
 	x.reason = "redirected by the rule"
-	x.send("")
+	x.send(body)
 }
 
 // location is the absolute URL that a redirects to. Port 80 of http and 443 of https are not written, as the Gateway API wants.

@@ -35,6 +35,10 @@ func (x *exchange) act() {
 		x.answer(http.StatusMisdirectedRequest, "the connection was made before clients had to show a certificate")
 		return
 	}
+	if status, reason := x.policy().unwelcome(&x.req); status != 0 {
+		x.answer(status, reason)
+		return
+	}
 	server := x.version.site.server(x.req.Hostname)
 	if server == nil {
 		x.answer(http.StatusNotFound, "no server for the host")
@@ -110,7 +114,12 @@ func (x *exchange) own(status int) {
 	x.resp.Reset()
 	x.resp.Status = status
 	x.resp.Add("Date", dateNow())
-	if p := x.policy(); p != nil && p.Server != "" {
+	p := x.policy()
+	if p == nil {
+		return
+	}
+	x.resp.Reason = p.Phrases[status]
+	if p.Server != "" {
 		x.resp.Add("Server", p.Server)
 	}
 }

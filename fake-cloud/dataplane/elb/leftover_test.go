@@ -27,6 +27,7 @@ func TestNothingIsLeftOver(t *testing.T) {
 	s.listener(lb, 8443, forward(web), secure(types.ProtocolEnumHttps, arn, nil))
 	s.listener(lb, 8080, forward(web), nil)
 	answers(t, s.at(lb, 8080), "/", 200, "web")
+	eventually(t, "the request is counted", func() bool { return s.plane.Stats().Requests > 0 })
 	do(s, s.DeleteLoadBalancer, &api.DeleteLoadBalancerInput{LoadBalancerArn: lb.LoadBalancerArn})
 	eventually(t, "the target group is free", func() bool {
 		_, err := s.DeleteTargetGroup(t.Context(), &api.DeleteTargetGroupInput{TargetGroupArn: &web})

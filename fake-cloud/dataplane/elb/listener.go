@@ -82,6 +82,7 @@ func (c *compiled) application(certificates certificateCache) proxy.Listener {
 		Protocol: proxy.HTTP, Servers: []proxy.Server{{Name: "all", Rules: table}},
 		HTTP: compileHTTP(lb.Attributes, l.Attributes), Limits: compileLimits(lb.Attributes),
 	}
+	out.HTTP.NoHTTP2 = out.HTTP.NoHTTP2 || l.Protocol == types.ProtocolEnumHttp // it takes TLS
 	if l.Protocol == types.ProtocolEnumHttps {
 		out.Protocol = proxy.HTTPS
 		out.TLS = compilePolicy(l.SSLPolicy, nil)
@@ -172,14 +173,23 @@ func groupsOf(l *aws.ListenerView) []string {
 	return arns
 }
 
-// maxForwarded is how many addresses X-Forwarded-For may have.
-const maxForwarded = 30
+// What a load balancer takes of a request and of a response. AWS says nothing of how many fields there may be.
+// https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-limits.html
+const (
+	maxForwarded    = 30 // addresses in X-Forwarded-For
+	maxHead         = 64 << 10
+	maxLine         = 16 << 10
+	maxResponseHead = 32 << 10
+	maxFields       = 4096
+)
 
 // compileHTTP returns how an Application Load Balancer treats HTTP.
 func compileHTTP(balancer, listener map[string]string) *proxy.HTTPPolicy {
 	p := &proxy.HTTPPolicy{
 		Forwarded: proxy.ForwardedAppend, TraceField: "X-Amzn-Trace-Id", Server: serverName, Pages: pages,
 		Unreached: proxy.UnreachedPolicy{Refused: 502, Silent: 504}, MaxForwarded: maxForwarded, Incompatible: 464,
+		Phrases: phrases, RedirectPages: true, NoTrace: true, MaxResponseHead: maxResponseHead,
+		Strict:     balancer["routing.http.desync_mitigation_mode"] == "strictest",
 		ClientPort: balancer["routing.http.xff_client_port.enabled"] == "true",
 		HostPort:   balancer["routing.http.preserve_host_header.enabled"] != "true",
 		DropFields: balancer["routing.http.drop_invalid_header_fields.enabled"] == "true",
@@ -197,12 +207,13 @@ func compileHTTP(balancer, listener map[string]string) *proxy.HTTPPolicy {
 	return p
 }
 
-// compileLimits returns the limits of an Application Load Balancer: its idle timeout is of clients and of targets, within a request and
-// between two.
+// compileLimits returns the limits of an Application Load Balancer: its idle timeout is of clients and of targets, before a request, within
+// its head, and between two.
 func compileLimits(attributes map[string]string) *proxy.Limitations {
 	idle := seconds(attributes, "idle_timeout.timeout_seconds", 60)
 	return &proxy.Limitations{
-		MaxHead: 64 << 10, MaxLine: 16 << 10, IdleTimeout: idle, ResponseTimeout: idle, StreamTimeout: idle, TunnelIdle: idle,
+		MaxHead: maxHead, MaxLine: maxLine, MaxFields: maxFields,
+		HeadTimeout: idle, IdleTimeout: idle, ResponseTimeout: idle, StreamTimeout: idle, TunnelIdle: idle,
 		ClientLifetime: seconds(attributes, "client_keep_alive.seconds", 3600),
 	}
 }

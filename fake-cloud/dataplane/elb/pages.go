@@ -49,7 +49,6 @@ func page(status int) string {
 var instead = map[int]int{
 	431: 400, // header fields that are too large
 	421: 400,
-	505: 400,
 }
 
 func makePages() map[int]*proxy.Page {
