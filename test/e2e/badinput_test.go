@@ -15,7 +15,11 @@ const toApp = "  - backendRefs: [{name: app, port: 80}]\n"
 // TestInvalidManifestsSayWhyAndCostNothingElse applies one mistake after the other to a Gateway that serves: each gets its condition
 // and reason, and what is right goes on serving.
 func TestInvalidManifestsSayWhyAndCostNothingElse(t *testing.T) {
-	w := start(t, func(w *world) {
+	tellInvalidManifestsSayWhyAndCostNothingElse(t, onFake)
+}
+
+func tellInvalidManifestsSayWhyAndCostNothingElse(t *testing.T, on class) {
+	w := on.start(t, func(w *world) {
 		w.write("gateway.yaml", traffic.Gateway80("web"))
 		w.write("app.yaml", service("app")+"---\n"+traffic.HTTPRoute("good", "{name: web}", "good.example.com", toApp))
 		w.serve("app", "app-1")
@@ -83,9 +87,15 @@ func TestInvalidManifestsSayWhyAndCostNothingElse(t *testing.T) {
 	v.Want("http://good.example.com/", 200, "app-1")
 }
 
-// TestMissingBackendAnswers500 in its share of the weight.
-func TestMissingBackendAnswers500(t *testing.T) {
-	w := start(t, func(w *world) {
+// TestMissingBackendAnswers500 in its share of the weight. An ALB answers 503.
+func TestMissingBackendAnswers500(t *testing.T) { tellMissingBackendAnswers500(t, onFake) }
+
+func tellMissingBackendAnswers500(t *testing.T, on class) {
+	missing := "500"
+	if on == onAWS {
+		missing = "503"
+	}
+	w := on.start(t, on.approximate, func(w *world) {
 		w.write("gateway.yaml", traffic.Gateway80("web"))
 		w.write("app.yaml", service("app")+"---\n"+traffic.HTTPRoute("half", "{name: web}", "half.example.com",
 			"  - backendRefs: [{name: app, port: 80, weight: 1}, {name: nobody, port: 80, weight: 1}]\n"))
@@ -102,14 +112,18 @@ func TestMissingBackendAnswers500(t *testing.T) {
 	for range 200 {
 		counts[fmt.Sprint(v.Must("http://half.example.com/").Status)]++
 	}
-	traffic.WantShare(t, counts, "500", 50, 5)
+	traffic.WantShare(t, counts, missing, 50, 5)
 	traffic.WantShare(t, counts, "200", 50, 5)
 }
 
 // TestBadCertificateCostsItsListenerOnly: the other listeners, of the same port too, go on serving.
 func TestBadCertificateCostsItsListenerOnly(t *testing.T) {
+	tellBadCertificateCostsItsListenerOnly(t, onFake)
+}
+
+func tellBadCertificateCostsItsListenerOnly(t *testing.T, on class) {
 	good := traffic.NewCertificate(t, "good.example.com")
-	w := start(t, func(w *world) {
+	w := on.start(t, func(w *world) {
 		w.write("gateway.yaml", traffic.Gateway80("web")+`  - name: good
     port: 443
     protocol: HTTPS

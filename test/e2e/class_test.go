@@ -79,6 +79,14 @@ func (c class) sessionCookie() string {
 	return "cloudgate-"
 }
 
+// kept returns rules with sessions: all that govern requests, or where AWS has no other those by cookie.
+func (c class) kept() string {
+	if c == onAWS {
+		return "  - matches: [{path: {type: PathPrefix, value: /kept}}]\n    sessionPersistence: {sessionName: kept}\n    backendRefs: [{name: app, port: 80}]\n"
+	}
+	return traffic.GovernRules
+}
+
 // may returns a part of a manifest that AWS cannot have, "" there.
 func (c class) may(part string) string {
 	if c == onAWS {
@@ -198,6 +206,10 @@ func TestAWS(t *testing.T) {
 		"WhatGovernsRequests":                          tellWhatGovernsRequests,
 		"ClientCertificates":                           tellClientCertificates,
 		"BackendThatWantsACertificate":                 tellBackendThatWantsACertificate,
+		"SessionsOutliveTheirProcess":                  tellSessionsOutliveTheirProcess,
+		"InvalidManifestsSayWhyAndCostNothingElse":     tellInvalidManifestsSayWhyAndCostNothingElse,
+		"MissingBackendAnswers500":                     tellMissingBackendAnswers500,
+		"BadCertificateCostsItsListenerOnly":           tellBadCertificateCostsItsListenerOnly,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -213,11 +213,10 @@ func tellWebSocketPassesThrough(t *testing.T, on class) {
 }
 
 // TestBackendTLSPolicyIsRotated: authorities and certificates of backends are replaced as one does it, the new authority beside the old first,
-// and no request notices.
+// and no request notices. An ALB verifies nothing, but there too the policy changes under load.
 func TestBackendTLSPolicyIsRotated(t *testing.T) { tellBackendTLSPolicyIsRotated(t, onFake) }
 
 func tellBackendTLSPolicyIsRotated(t *testing.T, on class) {
-	on.needs(t, "an ALB verifies no certificate of its targets")
 	const host = "inner.example.com"
 	old, renewed := traffic.NewCertificate(t, host), traffic.NewCertificate(t, host)
 	both := echo.Certificate{Chain: slices.Concat(old.Chain, renewed.Chain)}
@@ -233,7 +232,7 @@ func tellBackendTLSPolicyIsRotated(t *testing.T, on class) {
 		t.Cleanup(func() { b.Close() })
 		return b.Addr()
 	}
-	w := on.start(t, func(w *world) {
+	w := on.start(t, on.approximate, func(w *world) {
 		w.write("gateway.yaml", traffic.Gateway80("web"))
 		w.write("app.yaml", service("app")+"---\n"+traffic.HTTPRoute("app", "{name: web}", "app.example.com", toApp))
 		w.write("policy.yaml", traffic.BackendTLS(host, old))
@@ -260,7 +259,6 @@ func tellBackendTLSPolicyIsRotated(t *testing.T, on class) {
 func TestZonesOfEndpoints(t *testing.T) { tellZonesOfEndpoints(t, onFake) }
 
 func tellZonesOfEndpoints(t *testing.T, on class) {
-	on.needs(t, "an ALB knows zones of its own and no hints of endpoints")
 	var hinted string
 	w := on.start(t, func(w *world) {
 		w.write("config.yaml", "apiVersion: cloudgate.dev/v1alpha1\nkind: GatewayConfig\nmetadata: {name: near}\nspec: {zones: [a]}\n")

@@ -108,7 +108,9 @@ func (p *Plane) apply(b *balancer) (moved bool) {
 		options.UpstreamIdle = time.Minute // of a connection that nothing uses
 		b.serve = serve.New(serve.Config{Name: b.view.Name, Ports: p.cfg.Ports, Proxy: options, Log: p.cfg.Log})
 	}
-	want := serve.Wanted{IPs: b.addresses(), Listeners: map[string]*serve.Listener{}, Pools: map[string]*proxy.Pool{}}
+	want := serve.Wanted{
+		IPs: b.addresses(), Listeners: map[string]*serve.Listener{}, Pools: map[string]*proxy.Pool{}, SessionKey: []byte(b.view.SessionKey),
+	}
 	for _, c := range b.listeners {
 		maps.Copy(want.Listeners, c.serve)
 		for _, arn := range c.groups {

@@ -3,6 +3,7 @@ package aws
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"maps"
 	"regexp"
 	"slices"
@@ -13,6 +14,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+
+	"github.com/cloudgate-dev/cloudgate/fake-cloud/world"
 )
 
 var elbName = regexp.MustCompile(`^[a-zA-Z0-9-]+$`)
@@ -142,6 +145,7 @@ func (r *Region) makeLoadBalancer(x *tx, want *LoadBalancer, mappings []mapping,
 	}
 	lb.DNSName, lb.HostedZone = r.dnsName(&lb, id), r.hostedZone(lb.Type)
 	lb.Attributes = initials(loadBalancerAttributes(lb.Type, lb.Scheme))
+	lb.SessionKey = world.Secret(rand.Text())
 	for _, m := range mappings {
 		z, err := r.enter(x, &lb, m)
 		if err != nil {

@@ -7,6 +7,8 @@ import (
 	acmtypes "github.com/aws/aws-sdk-go-v2/service/acm/types"
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+
+	"github.com/cloudgate-dev/cloudgate/fake-cloud/world"
 )
 
 // Meta is what every row has.
@@ -37,6 +39,7 @@ type LoadBalancer struct {
 	Zones          []Zone // by name
 	SecurityGroups []string
 	Attributes     map[string]string // every one that its type has
+	SessionKey     world.Secret      // seals the cookies that keep clients at their targets
 	// The rest is echoed only.
 	CapacityUnits     int32
 	CapacityModified  time.Time
