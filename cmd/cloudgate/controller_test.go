@@ -189,6 +189,7 @@ func TestControllerMistakes(t *testing.T) {
 		want string
 	}{
 		{"no provider", []string{"controller", "--fake-endpoint="}, "no provider is configured: set --aws-region for AWS, or --fake-endpoint for a fake cloud"},
+		{"a rate of no calls", with("--aws-region", "eu-west-1", "--aws-call-rate", "0"), "--aws-call-rate has to be more than 0"},
 		{"no kubeconfig", with("--kubeconfig", "/does/not/exist"), "read the kubeconfig: stat /does/not/exist: no such file or directory"},
 		{"no API server", with("--kubeconfig", deadServer), "the cluster's API server cannot be reached: check the server in the kubeconfig: "},
 		{"no cluster in the kubeconfig", with("--kubeconfig", emptyConfig), "the kubeconfig " + emptyConfig + " has no cluster to use"},

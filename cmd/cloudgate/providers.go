@@ -24,6 +24,7 @@ type providerFlags struct {
 	awsRegion   string
 	awsVPC      string
 	awsEndpoint string
+	awsCallRate float64
 }
 
 func (f *providerFlags) register(flags *pflag.FlagSet) {
@@ -33,6 +34,7 @@ func (f *providerFlags) register(flags *pflag.FlagSet) {
 	flags.StringVar(&f.awsRegion, "aws-region", "", "region of AWS in which load balancers are made; enables the provider aws")
 	flags.StringVar(&f.awsVPC, "aws-vpc-id", "", "VPC in which load balancers are made (default: the only one of the region)")
 	flags.StringVar(&f.awsEndpoint, "aws-endpoint", os.Getenv("CLOUDGATE_AWS_ENDPOINT"), "URL that answers in place of AWS, such as that of a fake cloud (env CLOUDGATE_AWS_ENDPOINT)")
+	flags.Float64Var(&f.awsCallRate, "aws-call-rate", 1, "how many times as many calls of AWS may be made as by the limits that an account has by default, where AWS raised them")
 }
 
 // configured tells whether any cloud can be reached.
@@ -93,7 +95,10 @@ func (f *providerFlags) awsProvider(ctx context.Context) (cloud.Provider, error)
 	if region == "" {
 		return nil, errors.New("the region of AWS is not known: set --aws-region or AWS_REGION")
 	}
-	p, err := aws.New(ctx, aws.Config{Region: region, VPC: f.awsVPC, Endpoint: f.awsEndpoint})
+	if f.awsCallRate <= 0 {
+		return nil, errors.New("--aws-call-rate has to be more than 0")
+	}
+	p, err := aws.New(ctx, aws.Config{Region: region, VPC: f.awsVPC, Endpoint: f.awsEndpoint, CallRate: f.awsCallRate})
 	if err != nil {
 		return nil, fmt.Errorf("provider aws: %w", err)
 	}

@@ -1,10 +1,12 @@
 package aws
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"net/url"
@@ -40,6 +42,9 @@ type Config struct {
 	Credentials aws.CredentialsProvider
 	// Unmetered lets calls go out as fast as they come. It is for an Endpoint that has no limits; AWS's own have to be kept.
 	Unmetered bool
+	// CallRate is how many times as many calls may go out as by the rates that AWS grants an account by default. It is for accounts whose
+	// limits AWS raised. 0 stands for 1.
+	CallRate float64
 }
 
 // Provider implements cloud.Provider, cloud.Placer, cloud.Networker and cloud.HealthReader. It is safe for concurrent use. It keeps
@@ -66,6 +71,9 @@ func New(ctx context.Context, c Config) (*Provider, error) {
 	if c.Region == "" {
 		return nil, errors.New("the AWS region has to be set, such as eu-west-1")
 	}
+	if c.CallRate < 0 || math.IsNaN(c.CallRate) {
+		return nil, errors.New("the call rate has to be a positive number")
+	}
 	if err := checkEndpoint(c.Endpoint); err != nil {
 		return nil, err
 	}
@@ -88,7 +96,7 @@ func New(ctx context.Context, c Config) (*Provider, error) {
 	// What follows is for the provider's own calls, and not for those that fetch credentials.
 	// The controller retries: it knows what else there is to do meanwhile, and a write whose answer was lost is looked for first.
 	cfg.Retryer = func() aws.Retryer { return aws.NopRetryer{} }
-	cfg.APIOptions = append(slices.Clone(cfg.APIOptions), newMeter(c.Unmetered).install)
+	cfg.APIOptions = append(slices.Clone(cfg.APIOptions), newMeter(c.callRate()).install)
 	cfg.Credentials = tellingCredentials{cfg.Credentials}
 	cfg.HTTPClient = plainBodies{cfg.HTTPClient}
 	return &Provider{
@@ -98,6 +106,14 @@ func New(ctx context.Context, c Config) (*Provider, error) {
 		tagging: tagging.NewFromConfig(cfg),
 		vpc:     c.VPC,
 	}, nil
+}
+
+// callRate returns by how much the budgets of calls are multiplied.
+func (c Config) callRate() float64 {
+	if c.Unmetered {
+		return math.Inf(1)
+	}
+	return cmp.Or(c.CallRate, 1)
 }
 
 func checkEndpoint(endpoint string) error {

@@ -20,16 +20,21 @@ type meter struct {
 	buckets map[class]*bucket
 }
 
-// newMeter returns a meter of full buckets. Unmetered ones never hold a call back.
-func newMeter(unmetered bool) *meter {
+// newMeter returns a meter of full buckets, so many times as large as the budgets. Infinite ones never hold a call back.
+func newMeter(times float64) *meter {
 	m := &meter{buckets: make(map[class]*bucket, len(budgets))}
 	for class, b := range budgets {
-		if unmetered {
-			b = budget{perSecond: rate.Inf}
-		}
-		m.buckets[class] = newBucket(b)
+		m.buckets[class] = newBucket(b.times(times))
 	}
 	return m
+}
+
+// times returns a multiple of a budget, which lets at least one call go out at once.
+func (b budget) times(n float64) budget {
+	if math.IsInf(n, 1) {
+		return budget{perSecond: rate.Inf}
+	}
+	return budget{perSecond: b.perSecond * rate.Limit(n), burst: max(1, int(math.Round(float64(b.burst)*n)))}
 }
 
 // install makes every call of a client wait for the meter.
@@ -47,7 +52,11 @@ func (m *meter) handle(
 			Kind: cloud.Invalid, Op: op.name, Err: fmt.Errorf("%s is not a call that this provider makes", op.name)}
 	}
 	b := m.buckets[class{op.service, kind}]
-	if err := b.wait(ctx); err != nil {
+	wait := b.wait
+	if yielding[op] {
+		wait = b.yield
+	}
+	if err := wait(ctx); err != nil {
 		return middleware.InitializeOutput{}, middleware.Metadata{}, &cloud.Error{Kind: cloud.Throttled, Op: op.name, After: time.Second, Err: err}
 	}
 	out, metadata, err := next.HandleInitialize(ctx, in)
@@ -88,6 +97,37 @@ func (b *bucket) wait(ctx context.Context) error {
 		return errBusy // the limiter's own text has a time in it
 	}
 	return nil
+}
+
+// yield is wait for a call that others go before: it leaves half of a burst to them, and comes after those that wait.
+func (b *bucket) yield(ctx context.Context) error {
+	for b.full.perSecond != rate.Inf {
+		missing := float64(1+b.limiter.Burst()/2) - b.limiter.Tokens()
+		if missing <= 0 && b.limiter.Allow() {
+			return nil
+		}
+		// Where another call took the last token since, it is asked again soon.
+		left := max(time.Duration(missing/float64(b.limiter.Limit())*float64(time.Second)), time.Millisecond)
+		if err := sleep(ctx, left); err != nil {
+			return errBusy
+		}
+	}
+	return nil
+}
+
+// sleep waits, unless ctx ends before, or would.
+func sleep(ctx context.Context, d time.Duration) error {
+	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < d { //nolint:forbidigo // the bucket's clock is the limiter's own
+		return context.DeadlineExceeded
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
 }
 
 // learn adapts the rate to how a call ended.

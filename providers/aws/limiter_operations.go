@@ -50,6 +50,10 @@ var budgets = map[class]budget{
 	{tagging.ServiceID, describing}: {5, 8},
 }
 
+// yielding are the calls that others of their class go before. AWS grants few calls that make or delete load balancers, a dozen a minute:
+// somebody waits for a new one, and nobody for an old one to go.
+var yielding = map[operation]bool{{elb.ServiceID, "DeleteLoadBalancer"}: true}
+
 // operations are all the calls that the provider makes. Any other is refused before it leaves, so that this list, the limits and
 // the IAM policy in the chart are about the same calls.
 var operations = listOperations()

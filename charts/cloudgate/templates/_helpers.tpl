@@ -111,6 +111,9 @@ annotations:
 {{- with .endpoint }}
 - --aws-endpoint={{ . }}
 {{- end }}
+{{- with .callRate }}
+- --aws-call-rate={{ . }}
+{{- end }}
 {{- end }}
 {{- end }}
 {{- end }}
