@@ -87,6 +87,7 @@ type call struct {
 	parsed  codec.Call
 	signed  *sigv4.Signature // nil where it is not signed
 	body    []byte
+	chunks  *sigv4.Chunks // what the body came in; nil where it came as it is
 	r       *http.Request
 }
 
@@ -122,7 +123,9 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header()[name] = values
 	}
 	w.WriteHeader(answer.Status)
-	_, _ = w.Write(answer.Body) // the client may have gone
+	if r.Method != http.MethodHead {
+		_, _ = w.Write(answer.Body) // the client may have gone
+	}
 }
 
 // identify finds out what is called and by whom. It returns why the call is refused, or nil.
@@ -130,6 +133,9 @@ func (a *API) identify(c *call) *codec.Fault {
 	signed, signErr := sigv4.Parse(c.r)
 	if signErr == nil || signed != nil && signed.Service != "" {
 		c.signed = signed
+	}
+	if found := c.serviceAsked(); found != nil {
+		c.service = found
 	}
 	if err := c.read(); err != nil {
 		return err
@@ -164,9 +170,24 @@ func (a *API) identify(c *call) *codec.Fault {
 	return nil
 }
 
+// serviceAsked returns the service that the signature or the form of the request is for, nil where neither tells.
+func (c *call) serviceAsked() *service {
+	switch {
+	case c.signed != nil:
+		return serviceOfScope(c.signed.Service)
+	case looksLikeS3(c.r):
+		return serviceOfScope("s3")
+	}
+	return nil
+}
+
 // read reads the body.
 func (c *call) read() *codec.Fault {
-	body, err := io.ReadAll(http.MaxBytesReader(nil, c.r.Body, maxBody))
+	most := int64(maxBody)
+	if c.service.isS3() {
+		most = maxObject
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(nil, c.r.Body, most))
 	var large *http.MaxBytesError
 	switch {
 	case errors.As(err, &large):
@@ -176,18 +197,20 @@ func (c *call) read() *codec.Fault {
 		return &codec.Fault{Code: "RequestTimeout", Message: "The request was not received whole", Status: http.StatusBadRequest}
 	}
 	c.body = body
+	if c.service.isS3() {
+		return c.unchunk()
+	}
 	return nil
 }
 
 // route finds the service: by the scope of the signature, or by the version of the API where there is none.
 func (c *call) route() *codec.Fault {
-	if c.r.Method != http.MethodPost && c.r.Method != http.MethodGet {
-		return &codec.Fault{Code: "InvalidAction", Message: "The method has to be POST or GET", Status: http.StatusMethodNotAllowed}
-	}
-	found := (*service)(nil)
+	found := c.serviceAsked()
 	if c.signed != nil {
 		c.region = cmp.Or(c.signed.Region, DefaultRegion)
-		found = serviceOfScope(c.signed.Service)
+	}
+	if c.r.Method != http.MethodPost && c.r.Method != http.MethodGet && (found == nil || !found.isS3()) {
+		return &codec.Fault{Code: "InvalidAction", Message: "The method has to be POST or GET", Status: http.StatusMethodNotAllowed}
 	}
 	var reader codec.Protocol = codec.Query{}
 	switch {

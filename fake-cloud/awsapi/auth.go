@@ -31,7 +31,11 @@ func (a *API) authenticate(c *call, parsed error) *codec.Fault {
 	if !isKey || subtle.ConstantTimeCompare([]byte(token), []byte(c.signed.Token)) != 1 {
 		return &words.badKey
 	}
-	if err := c.signed.Verify(c.r, c.body, secret, now); err != nil {
+	err := c.signed.Verify(c.r, c.body, secret, now)
+	if err == nil && c.chunks != nil {
+		err = c.signed.VerifyChunks(c.chunks, secret)
+	}
+	if err != nil {
 		f := words.signature(err, c.signed, now)
 		return &f
 	}

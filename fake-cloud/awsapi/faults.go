@@ -26,6 +26,7 @@ var statuses = map[string]int{
 	"AuthFailure": 401, "PriorRequestNotComplete": 429,
 	"InternalFailure": 500, "InternalError": 500, "HealthUnavailable": 500, "InsufficientCapacity": 500,
 	"ServiceUnavailable": 503, "Unavailable": 503, "RequestLimitExceeded": 503,
+	"NoSuchBucket": 404, "NoSuchKey": 404, "SlowDown": 503, "InvalidAccessKeyId": 403,
 }
 
 // badRequests are the codes that a fault rule may ask for and that are answered with 400.

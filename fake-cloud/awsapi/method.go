@@ -51,7 +51,7 @@ func methodsOf(region reflect.Type) map[*service]map[string]*method {
 
 // isMutating tells by its verb whether an action changes something.
 func isMutating(action string) bool {
-	for _, verb := range []string{"Describe", "List", "Get", "Search", "Assume"} {
+	for _, verb := range []string{"Describe", "List", "Get", "Search", "Assume", "Head"} {
 		if strings.HasPrefix(action, verb) {
 			return false
 		}

@@ -21,6 +21,7 @@ var services = []*service{
 		codec.Query{Namespace: "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/"}, queryWords},
 	{"ec2", "ec2", "ec2", "2016-11-15", codec.EC2Query{Namespace: "http://ec2.amazonaws.com/doc/2016-11-15/"}, ec2Words},
 	{"sts", "sts", "sts", "2011-06-15", codec.Query{Namespace: "https://sts.amazonaws.com/doc/2011-06-15/"}, queryWords},
+	{"s3", "s3", "s3", codec.S3Version, codec.S3{}, s3Words},
 	{"acm", "acm", "acm", "CertificateManager", codec.JSON{}, jsonWords},
 	{"tag", "tagging", "resourcegroupstaggingapi", "ResourceGroupsTaggingAPI_20170126", codec.JSON{}, jsonWords},
 	{"wafv2", "wafv2", "wafv2", "AWSWAF_20190729", codec.JSON{}, jsonWords},

@@ -128,7 +128,7 @@ func awsFault(err error) (codec.Fault, bool) {
 	if !errors.As(err, &f) {
 		return codec.Fault{}, false
 	}
-	return codec.Fault{Code: f.Code, Message: f.Message, Status: cmp.Or(f.Status, http.StatusBadRequest)}, true
+	return codec.Fault{Code: f.Code, Message: f.Message, Status: cmp.Or(f.Status, http.StatusBadRequest), About: f.About, Value: f.Value}, true
 }
 
 // run serves until ctx is done.

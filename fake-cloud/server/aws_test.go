@@ -143,8 +143,8 @@ func TestAWSAdmin(t *testing.T) {
 	c.call(404, "POST", "/admin/v1/aws/mars-1/instances", obj{"privateIPs": []string{"172.31.1.3"}})
 	c.call(400, "POST", "/admin/v1/aws/us-west-2/instances", obj{"privateIPs": []string{}})
 	c.call(400, "POST", "/admin/v1/aws/us-west-2/instances", obj{"unknown": 1})
-	c.call(201, "POST", "/admin/v1/aws/us-west-2/objects", obj{"bucket": "b", "key": "ca.pem", "content": "none"})
-	c.call(404, "POST", "/admin/v1/aws/mars-1/objects", obj{"bucket": "b", "key": "ca.pem"})
+	c.call(201, "POST", "/admin/v1/aws/us-west-2/objects", obj{"bucket": "bucket", "key": "ca.pem", "content": "none"})
+	c.call(404, "POST", "/admin/v1/aws/mars-1/objects", obj{"bucket": "bucket", "key": "ca.pem"})
 	c.call(400, "POST", "/admin/v1/aws/us-west-2/objects", obj{"key": "ca.pem"})
 
 	c.call(201, "POST", "/admin/v1/aws/faults", obj{"op": "elasticloadbalancing:DescribeLoadBalancers", "effect": "error", "code": "AccessDenied", "times": 1})

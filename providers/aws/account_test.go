@@ -100,7 +100,7 @@ func asFault(err error) (codec.Fault, bool) {
 	if !errors.As(err, &f) {
 		return codec.Fault{}, false
 	}
-	return codec.Fault{Code: f.Code, Message: f.Message, Status: f.Status}, true
+	return codec.Fault{Code: f.Code, Message: f.Message, Status: f.Status, About: f.About, Value: f.Value}, true
 }
 
 // Provider implements providertest.Account.

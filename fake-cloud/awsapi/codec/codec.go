@@ -38,6 +38,8 @@ type Fault struct {
 	Code    string // as on the wire: "LoadBalancerNotFound"
 	Message string
 	Status  int
+	// About is what it is about, where the protocol has an element for that: S3's BucketName, Key, Region.
+	About, Value string
 }
 
 // Error implements error.

@@ -135,10 +135,9 @@ func (s *Signature) Verify(r *http.Request, body []byte, secret string, now time
 	if err != nil {
 		return ErrMismatch
 	}
-	hash := sha256.Sum256(body)
-	payload := hex.EncodeToString(hash[:])
-	if said := r.Header.Get("X-Amz-Content-Sha256"); said != "" && said != payload {
-		return fmt.Errorf("%w: X-Amz-Content-Sha256 is not the hash of the body", ErrMismatch)
+	payload, err := s.payload(r, body)
+	if err != nil {
+		return err
 	}
 	if subtle.ConstantTimeCompare(want, s.sign(s.canonical(r, payload), secret)) != 1 {
 		return ErrMismatch
@@ -146,11 +145,43 @@ func (s *Signature) Verify(r *http.Request, body []byte, secret string, now time
 	return nil
 }
 
+// payload is what stands for the body in the form that is signed: its hash, or in S3 what says that there is none.
+func (s *Signature) payload(r *http.Request, body []byte) (string, error) {
+	said := r.Header.Get("X-Amz-Content-Sha256")
+	if s.Service == serviceS3 {
+		switch {
+		case said == "" && s.presigned:
+			return Unsigned, nil
+		case said == "":
+			return "", fmt.Errorf("%w: X-Amz-Content-Sha256 has to be there", ErrIncomplete)
+		case said == Unsigned, said == Streaming, said == StreamingTrailer, said == StreamingUnsignedTrailer:
+			return said, nil
+		}
+	}
+	hash := sha256.Sum256(body)
+	payload := hex.EncodeToString(hash[:])
+	if said != "" && said != payload {
+		return "", fmt.Errorf("%w: X-Amz-Content-Sha256 is not the hash of the body", ErrMismatch)
+	}
+	return payload, nil
+}
+
+// serviceS3 signs paths as they are, and lets bodies go unsigned.
+const serviceS3 = "s3"
+
 // sign is the signature of a canonical request.
 func (s *Signature) sign(canonical, secret string) []byte {
-	scope := strings.Join([]string{s.date, s.Region, s.Service, "aws4_request"}, "/")
 	hash := sha256.Sum256([]byte(canonical))
-	text := strings.Join([]string{algorithm, s.Time.Format(timeLayout), scope, hex.EncodeToString(hash[:])}, "\n")
+	return s.hash(strings.Join([]string{algorithm, s.Time.Format(timeLayout), s.scope(), hex.EncodeToString(hash[:])}, "\n"), secret)
+}
+
+// scope is what a signature is good for.
+func (s *Signature) scope() string {
+	return strings.Join([]string{s.date, s.Region, s.Service, "aws4_request"}, "/")
+}
+
+// hash signs a text with the key that the secret makes for the scope.
+func (s *Signature) hash(text, secret string) []byte {
 	key := mac([]byte("AWS4"+secret), s.date)
 	for _, part := range []string{s.Region, s.Service, "aws4_request", text} {
 		key = mac(key, part)
@@ -168,6 +199,9 @@ func mac(key []byte, text string) []byte {
 func (s *Signature) canonical(r *http.Request, payload string) string {
 	var b strings.Builder
 	path := r.URL.EscapedPath()
+	if s.Service == serviceS3 {
+		path = r.URL.Path
+	}
 	if path == "" {
 		path = "/"
 	}

@@ -91,3 +91,16 @@ func (r *Region) GetObjectTagging(_ context.Context, in *s3.GetObjectTaggingInpu
 		return nil
 	})
 }
+
+// DeleteObjectTagging implements the action of that name.
+func (r *Region) DeleteObjectTagging(_ context.Context, in *s3.DeleteObjectTaggingInput) (*s3.DeleteObjectTaggingOutput, error) {
+	return &s3.DeleteObjectTaggingOutput{}, r.write(func(x *tx) error {
+		x.quiet = true
+		o, err := r.needObject(in.Bucket, in.Key, in.ExpectedBucketOwner, in.VersionId)
+		if err != nil {
+			return err
+		}
+		r.objects.edit(x, o.Key, func(o *Object) { o.Tags = nil })
+		return nil
+	})
+}
