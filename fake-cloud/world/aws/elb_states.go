@@ -19,8 +19,8 @@ func (r *Region) finishTrustStore(x *tx, was *TrustStore) {
 	r.trustStores.edit(x, was.Key, func(s *TrustStore) { s.Due, s.Status = time.Time{}, types.TrustStoreStatusActive })
 }
 
-// finishTarget takes a target on: out of its group when it has drained, else from registration to its first health checks, and where
-// nobody reports, from those to healthy. The lock is held.
+// finishTarget takes a target on: out of its group when it has drained, from the grace that it had as unhealthy to none, else from
+// registration to its first health checks, and where nobody reports, from those to healthy. The lock is held.
 func (r *Region) finishTarget(x *tx, was *Target) {
 	if was.Draining {
 		r.targets.drop(x, was.Key)
@@ -30,9 +30,12 @@ func (r *Region) finishTarget(x *tx, was *Target) {
 	r.targets.edit(x, was.Key, func(t *Target) { t.proceed(x) })
 }
 
-// proceed takes a target to the next of its first states.
+// proceed takes a target to its next state.
 func (t *Target) proceed(x *tx) {
 	t.Due = time.Time{}
+	if t.State == types.TargetHealthStateEnumUnhealthyDraining {
+		t.State, t.Since = types.TargetHealthStateEnumUnhealthy, x.now
+	}
 	if t.State != types.TargetHealthStateEnumInitial {
 		return
 	}

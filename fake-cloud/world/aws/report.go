@@ -1,6 +1,7 @@
 package aws
 
 import (
+	"strconv"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
@@ -26,12 +27,11 @@ type TargetReport struct {
 
 // ReportTarget tells what the health checks of a target say. A target that is not registered, or is draining, is passed over.
 func (r *Region) ReportTarget(targetGroup, id string, port int32, health TargetReport) {
-	state, reason, description := health.state()
 	key := targetKey(targetGroup, id, port)
 	same := false
 	_ = r.read(func() error {
 		t, ok := r.targets.get(key)
-		same = !ok || t.Draining || t.State == state && t.Reason == reason && t.Description == description
+		same = !ok || t.Draining || r.checked(t, targetGroup, health, time.Time{}) == t.condition()
 		return nil
 	})
 	if same {
@@ -43,14 +43,54 @@ func (r *Region) ReportTarget(targetGroup, id string, port int32, health TargetR
 			return nil
 		}
 		x.quiet = true
+		next := r.checked(t, targetGroup, health, x.now)
 		r.targets.edit(x, key, func(t *Target) {
-			t.State, t.Reason, t.Description, t.Since, t.Due = state, reason, description, x.now, time.Time{}
+			t.State, t.Reason, t.Description, t.Due, t.Since = next.state, next.reason, next.description, next.due, x.now
 		})
 		return nil
 	})
 	if err != nil {
 		r.cloud.cfg.Log.Error("health of a target cannot be kept", "targetGroup", targetGroup, "target", id, "error", err)
 	}
+}
+
+// condition is what the API says of a target, and when that passes.
+type condition struct {
+	state       types.TargetHealthStateEnum
+	reason      types.TargetHealthReasonEnum
+	description string
+	due         time.Time
+}
+
+func (t *Target) condition() condition {
+	c := condition{t.State, t.Reason, t.Description, time.Time{}}
+	if t.State == types.TargetHealthStateEnumUnhealthyDraining {
+		c.due = t.Due
+	}
+	return c
+}
+
+// checked returns what becomes of a target by a report at a time. A target that was healthy may have an interval in which it keeps the
+// connections that it has. The lock is held.
+func (r *Region) checked(t *Target, group string, health TargetReport, now time.Time) condition {
+	next := condition{}
+	next.state, next.reason, next.description = health.state()
+	if next.state != types.TargetHealthStateEnumUnhealthy {
+		return next
+	}
+	switch t.State { //nolint:exhaustive // of all others nothing has to be kept
+	case types.TargetHealthStateEnumUnhealthyDraining:
+		next.state, next.due = t.State, t.Due
+	case types.TargetHealthStateEnumHealthy:
+		g, ok := r.targetGroups.get(group)
+		if !ok {
+			break
+		}
+		if interval, err := strconv.Atoi(g.Attributes["target_health_state.unhealthy.draining_interval_seconds"]); err == nil && interval > 0 {
+			next.state, next.due = types.TargetHealthStateEnumUnhealthyDraining, now.Add(time.Duration(interval)*time.Second)
+		}
+	}
+	return next
 }
 
 func (h TargetReport) state() (types.TargetHealthStateEnum, types.TargetHealthReasonEnum, string) {
