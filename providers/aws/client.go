@@ -87,7 +87,7 @@ func New(ctx context.Context, c Config) (*Provider, error) {
 		options = append(options, config.WithCredentialsProvider(c.Credentials))
 	}
 	if c.Endpoint != "" {
-		options = append(options, config.WithBaseEndpoint(c.Endpoint))
+		options = append(append(options, config.WithBaseEndpoint(c.Endpoint)), stsAt(c.Endpoint)...)
 	}
 	cfg, err := config.LoadDefaultConfig(ctx, options...)
 	if err != nil {
@@ -96,7 +96,7 @@ func New(ctx context.Context, c Config) (*Provider, error) {
 	// What follows is for the provider's own calls, and not for those that fetch credentials.
 	// The controller retries: it knows what else there is to do meanwhile, and a write whose answer was lost is looked for first.
 	cfg.Retryer = func() aws.Retryer { return aws.NopRetryer{} }
-	cfg.APIOptions = append(slices.Clone(cfg.APIOptions), newMeter(c.callRate()).install)
+	cfg.APIOptions = append(slices.Clone(cfg.APIOptions), newMeter(c.callRate()).install, renew(cfg.Credentials).install)
 	cfg.Credentials = tellingCredentials{cfg.Credentials}
 	cfg.HTTPClient = plainBodies{cfg.HTTPClient}
 	return &Provider{

@@ -53,6 +53,12 @@ func isThrottling(err error) bool {
 	return errors.As(err, &api) && kinds[api.ErrorCode()] == cloud.Throttled
 }
 
+// isExpired tells whether the SDK's error says that credentials were good and are not any more.
+func isExpired(err error) bool {
+	var api smithy.APIError
+	return errors.As(err, &api) && saysExpired(api.ErrorCode())
+}
+
 // failed reads the SDK's error.
 func failed(ctx context.Context, err error) *cloud.Error {
 	var own *cloud.Error
@@ -64,13 +70,13 @@ func failed(ctx context.Context, err error) *cloud.Error {
 	var api smithy.APIError
 	var credentials *credentialsError
 	switch {
+	case errors.As(err, &credentials) && !credentials.ofService() && ctx.Err() == nil:
+		out.Kind, out.Err = credentials.judge()
 	case errors.As(err, &api):
 		out.Kind = kindOf(api, err)
 		out.Err = &refusal{code: api.ErrorCode(), text: textOf(out.Kind, op, api)}
 	case ctx.Err() != nil:
 		out.Err = ctx.Err()
-	case errors.As(err, &credentials):
-		out.Kind, out.Err = cloud.Denied, errors.New("no AWS credentials are found: give the controller an IAM role or credentials")
 	default:
 		out.Kind, out.Err = noAnswer(err)
 	}
@@ -181,6 +187,27 @@ func (e *credentialsError) Error() string { return e.err.Error() }
 
 // Unwrap returns the cause: it may be an answer of STS.
 func (e *credentialsError) Unwrap() error { return e.err }
+
+// ofService tells whether it was a service of AWS that gave no credentials, and not a file, an agent on the node or nobody at all.
+func (e *credentialsError) ofService() bool {
+	service := lastOperation(e.err).service
+	return service != "" && service != instanceMetadata
+}
+
+// instanceMetadata is what the SDK calls the service of a node that tells of its instance.
+const instanceMetadata = "ec2imds"
+
+// judge is for those that are not of a service. An agent that is at fault itself may give some out later.
+func (e *credentialsError) judge() (cloud.Kind, error) {
+	var agent interface {
+		error
+		HTTPStatusCode() int
+	}
+	if errors.As(e.err, &agent) && (agent.HTTPStatusCode() >= http.StatusInternalServerError || agent.HTTPStatusCode() == http.StatusTooManyRequests) {
+		return cloud.Unavailable, fmt.Errorf("who gives out AWS credentials to the controller answers with status %d", agent.HTTPStatusCode())
+	}
+	return cloud.Denied, errors.New("no AWS credentials are found: give the controller an IAM role or credentials")
+}
 
 // tellingCredentials are credentials whose failure can be told from that of the call that needed them.
 type tellingCredentials struct{ aws.CredentialsProvider }

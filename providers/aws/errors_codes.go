@@ -100,6 +100,15 @@ func isAboutCredentials(code string) bool {
 	return false
 }
 
+// saysExpired tells whether code says that the credentials were good and are not any more. EC2 says so of old signatures, too.
+func saysExpired(code string) bool {
+	switch code {
+	case "ExpiredToken", "ExpiredTokenException", "RequestExpired":
+		return true
+	}
+	return false
+}
+
 // iamPrefix is what IAM calls a service.
 func iamPrefix(service string) string {
 	switch service {
@@ -111,6 +120,8 @@ func iamPrefix(service string) string {
 		return "acm"
 	case tagging.ServiceID:
 		return "tag"
+	case s3.ServiceID:
+		return "s3"
 	default:
 		return "sts"
 	}
