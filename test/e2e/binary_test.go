@@ -43,7 +43,12 @@ func program(t *testing.T) string {
 // startProgram is start with `cloudgate dev` in a process of its own, whose id it returns too.
 func startProgram(t *testing.T, flags []string, fill ...func(*world)) (*world, int) {
 	t.Helper()
-	w := &world{T: t, dir: t.TempDir(), class: onFake, states: make(chan struct{})}
+	return onFake.startProgram(t, flags, fill...)
+}
+
+func (c class) startProgram(t *testing.T, flags []string, fill ...func(*world)) (*world, int) {
+	t.Helper()
+	w := &world{T: t, dir: t.TempDir(), class: c, states: make(chan struct{})}
 	for _, f := range fill {
 		f(w)
 	}
@@ -68,7 +73,8 @@ func startProgram(t *testing.T, flags []string, fill ...func(*world)) (*world, i
 		}
 	})
 	t.Cleanup(w.stop)
-	w.cloud = traffic.Cloud{URL: w.wait("the first state", func(s dev.State) bool { return s.Cloud != "" }).Cloud}
+	first := w.wait("the first state", func(s dev.State) bool { return s.Cloud != "" })
+	w.cloud, w.aws = traffic.Cloud{URL: first.Cloud}, traffic.OpenAWS(first.AWS, dev.AWSRegion)
 	return w, cmd.Process.Pid
 }
 

@@ -156,6 +156,13 @@ func (w *world) its() cloud {
 	return w.cloud
 }
 
+// calls is where the journal of calls to its cloud is kept, and where these can be made to fail.
+func (w *world) calls() traffic.Cloud {
+	c := w.cloud
+	c.OfAWS = w.class == onAWS
+	return c
+}
+
 // checked waits until AWS has checked all targets of a Gateway for the first time: it sends requests to some of them before that.
 func (w *world) checked(g dev.Gateway) {
 	w.Helper()
@@ -207,6 +214,7 @@ func TestAWS(t *testing.T) {
 		"ClientCertificates":                           tellClientCertificates,
 		"BackendThatWantsACertificate":                 tellBackendThatWantsACertificate,
 		"SessionsOutliveTheirProcess":                  tellSessionsOutliveTheirProcess,
+		"GatewayDeletedWhileTheCloudIsDown":            tellGatewayDeletedWhileAWSIsDown,
 		"InvalidManifestsSayWhyAndCostNothingElse":     tellInvalidManifestsSayWhyAndCostNothingElse,
 		"MissingBackendAnswers500":                     tellMissingBackendAnswers500,
 		"BadCertificateCostsItsListenerOnly":           tellBadCertificateCostsItsListenerOnly,

@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"path/filepath"
 	"testing"
 
@@ -92,6 +93,33 @@ func (c *cloudApart) start() {
 		}
 		c.stop = func() {}
 	}
+}
+
+// tellGatewayDeletedWhileAWSIsDown: what serves goes on, and what was asked for meanwhile is done when AWS answers again.
+func tellGatewayDeletedWhileAWSIsDown(t *testing.T, on class) {
+	w := on.start(t, example("whoami"), func(w *world) { w.serve("whoami", "whoami-1") })
+	v := visit(t, w.programmed("web", 1), nil)
+	v.Want("http://whoami/", 200, "whoami-1")
+
+	over := w.calls().Suffer(t, traffic.Fault{Op: "*", Effect: "unavailable"})
+	w.edit("whoami.yaml", "value: /}", "value: /foo}")
+	w.eventually("AWS to be asked in vain", func() error {
+		calls, _ := w.calls().Journal(t, 0)
+		if n := len(calls); n == 0 || calls[n-1].Status != http.StatusServiceUnavailable {
+			return fmt.Errorf("of %d calls the last was answered", n)
+		}
+		return nil
+	})
+	v.Want("http://whoami/", 200, "whoami-1")
+	w.remove("gateway.yaml")
+	w.wait("the deletion to begin", func(s dev.State) bool {
+		g, ok := gatewayOf(s, "web")
+		return ok && says(g.Problems, "being deleted")
+	})
+	v.Want("http://whoami/", 200, "whoami-1")
+	over()
+	w.wait("the Gateway to be gone", noGateways)
+	w.its().WantEmpty(t)
 }
 
 func TestGatewayDeletedWhileTheCloudIsDown(t *testing.T) {

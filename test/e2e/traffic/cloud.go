@@ -18,6 +18,15 @@ import (
 type Cloud struct {
 	URL   string
 	Token string // what the API wants of callers, empty for nothing
+	OfAWS bool   // Journal and Suffer mean calls to the fake AWS, in place of the native API
+}
+
+// admin is where those are kept.
+func (c Cloud) admin() string {
+	if c.OfAWS {
+		return "/admin/v1/aws"
+	}
+	return "/admin/v1"
 }
 
 // kinds of what a cloud has.
@@ -166,7 +175,7 @@ func (c Cloud) Journal(t testing.TB, since int) ([]JournalEntry, int) {
 	var answer struct {
 		Items []JournalEntry `json:"items"`
 	}
-	if err := c.Call(http.MethodGet, fmt.Sprintf("/admin/v1/journal?since=%d", since), nil, &answer); err != nil {
+	if err := c.Call(http.MethodGet, fmt.Sprintf("%s/journal?since=%d", c.admin(), since), nil, &answer); err != nil {
 		t.Fatal(err)
 	}
 	last := since
@@ -200,11 +209,11 @@ func (c Cloud) Suffer(t testing.TB, f Fault) (end func()) {
 	var made struct {
 		ID string `json:"id"`
 	}
-	if err := c.Call(http.MethodPost, "/admin/v1/faults", f, &made); err != nil {
+	if err := c.Call(http.MethodPost, c.admin()+"/faults", f, &made); err != nil {
 		t.Fatal(err)
 	}
 	end = sync.OnceFunc(func() {
-		if err := c.Call(http.MethodDelete, "/admin/v1/faults?id="+url.QueryEscape(made.ID), nil, nil); err != nil {
+		if err := c.Call(http.MethodDelete, c.admin()+"/faults?id="+url.QueryEscape(made.ID), nil, nil); err != nil {
 			t.Errorf("the fault is there still: %v", err)
 		}
 	})
