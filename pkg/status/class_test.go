@@ -61,7 +61,8 @@ func TestClassConditions(t *testing.T) {
 }
 
 func TestSupportedFeatures(t *testing.T) {
-	f := exactly(ir.FeatureHTTP, ir.FeatureHTTPS, ir.FeatureRequestHeaders, ir.FeatureRedirect, ir.FeatureTCP, ir.FeatureUDP, ir.FeatureMethodMatch)
+	f := exactly(ir.FeatureHTTP, ir.FeatureHTTPS, ir.FeatureRequestHeaders, ir.FeatureRedirect, ir.FeatureTCP, ir.FeatureUDP, ir.FeatureMethodMatch,
+		ir.FeatureTLSPassthrough, ir.FeatureTLSTerminate)
 	f[ir.FeatureQueryMatch] = ir.Support{Grade: ir.Approximate, Difference: "keys are folded"}
 	got := featureNames(Class(&gwv1.GatewayClass{}, ClassVerdict{Missing: []string{"UDPRoute", "ListenerSet"}}, f, now))
 	if !slices.IsSorted(got) {
@@ -77,6 +78,9 @@ func TestSupportedFeatures(t *testing.T) {
 		{features.SupportReferenceGrant, true, "it is ours alone"},
 		{features.SupportHTTPRouteMethodMatching, true, "the cloud can"},
 		{features.SupportTCPRoute, true, "the cloud can"},
+		{features.SupportTLSRoute, false, "the cloud does not look at host names"},
+		{features.SupportTLSRouteModeTerminate, true, "listeners that end TLS are accepted"},
+		{features.SupportTLSRouteModeMixed, false, "the cloud does not look at host names"},
 		{features.SupportUDPRoute, false, "its CRD is not installed"},
 		{features.SupportListenerSet, false, "its CRD is not installed"},
 		{features.SupportHTTPRouteQueryParamMatching, false, "the cloud does it with a difference"},

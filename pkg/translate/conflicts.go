@@ -1,6 +1,7 @@
 package translate
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -26,15 +27,17 @@ func (t *translation) findConflicts() {
 			bySocket[key] = append(bySocket[key], l)
 		}
 	}
+	mixed := t.s.Features.Of(ir.FeatureTLSHostnames).Grade != ir.Impossible
 	for _, sharing := range bySocket {
 		if len(sharing) > 1 {
-			resolveSocket(sharing)
+			resolveSocket(sharing, mixed)
 		}
 	}
 }
 
-// resolveSocket goes through the listeners of one socket, which are in order of precedence.
-func resolveSocket(sharing []*listener) {
+// resolveSocket goes through the listeners of one socket, which are in order of precedence. Where mixed is false, the cloud does not tell TLS that
+// ends at a port from TLS that is passed through there.
+func resolveSocket(sharing []*listener, mixed bool) {
 	var before []*listener // of higher precedence, that have a claim to the socket
 	for len(sharing) > 0 {
 		end := 1
@@ -43,9 +46,9 @@ func resolveSocket(sharing []*listener) {
 		}
 		peers := sharing[:end]
 		sharing = sharing[end:]
-		claiming := beatenBy(before, peers)
+		claiming := beatenBy(before, peers, mixed)
 		for _, l := range claiming {
-			conflict(l, claiming)
+			conflict(l, claiming, mixed)
 		}
 		before = append(before, claiming...)
 	}
@@ -53,10 +56,10 @@ func resolveSocket(sharing []*listener) {
 
 // beatenBy refuses those of peers that conflict with a listener of higher precedence, and returns the others. Who is beaten has no
 // claim of its own.
-func beatenBy(before, peers []*listener) []*listener {
+func beatenBy(before, peers []*listener, mixed bool) []*listener {
 	var rest []*listener
 	for _, l := range peers {
-		if !conflict(l, before) {
+		if !conflict(l, before, mixed) {
 			rest = append(rest, l)
 		}
 	}
@@ -65,7 +68,7 @@ func beatenBy(before, peers []*listener) []*listener {
 
 // conflict refuses l when it conflicts with one of others (l itself aside), and tells whether it does. A conflict of protocols comes
 // before one of hostnames.
-func conflict(l *listener, others []*listener) bool {
+func conflict(l *listener, others []*listener, mixed bool) bool {
 	var protocols, hostnames []string
 	for _, o := range others {
 		if o == l {
@@ -74,6 +77,8 @@ func conflict(l *listener, others []*listener) bool {
 		switch {
 		case o.protocol != l.protocol, l.protocol == ir.ProtocolTCP, l.protocol == ir.ProtocolUDP:
 			protocols = append(protocols, fmt.Sprintf("%s (%s)", o.public(l), o.spec.Protocol))
+		case o.mode != l.mode && !mixed:
+			protocols = append(protocols, fmt.Sprintf("%s (TLS, mode %s)", o.public(l), cmp.Or(value(o.spec.TLS.Mode), gwv1.TLSModeTerminate)))
 		case o.hostname == l.hostname:
 			hostnames = append(hostnames, o.public(l))
 		}
