@@ -143,7 +143,7 @@ func (a *auditor) auditCloud(ctx context.Context, x *executor) error {
 func (e *entry) audited(now time.Time) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	again := false
+	again := e.lookAgainLocked()
 	for id, h := range e.failures {
 		if h.until.IsZero() {
 			h.until = now

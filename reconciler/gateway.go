@@ -81,7 +81,7 @@ func (c *Controller) serve(ctx context.Context, gw *gwv1.Gateway, class *gwv1.Ga
 		p.soonest(x.networks.left(c.now()))
 		c.conclude(e, nil, &p)
 	} else {
-		p = c.apply(ctx, x, e, wanted, report)
+		p = c.apply(ctx, x, e, gw, lb, wanted, report)
 	}
 	if ctx.Err() != nil {
 		// The process is ending: what was done stays done, and the next one goes on from what the cloud has.
@@ -113,7 +113,9 @@ func (c *Controller) serve(ctx context.Context, gw *gwv1.Gateway, class *gwv1.Ga
 }
 
 // apply compiles and converges, unless the Gateway as a whole is refused: then what is in the cloud stays as it is.
-func (c *Controller) apply(ctx context.Context, x *executor, e *entry, wanted *ir.LoadBalancer, report *translate.Report) pass {
+func (c *Controller) apply(
+	ctx context.Context, x *executor, e *entry, gw *gwv1.Gateway, lb *v1alpha1.LoadBalancer, wanted *ir.LoadBalancer, report *translate.Report,
+) pass {
 	if report.Frozen() {
 		p := pass{}
 		e.mu.Lock()
@@ -132,7 +134,13 @@ func (c *Controller) apply(ctx context.Context, x *executor, e *entry, wanted *i
 		c.conclude(e, graph.Graph{}, &p)
 		return p
 	}
-	p := c.converge(ctx, x, e, compiled.Graph)
+	p, ready := c.takeOver(ctx, x, e, gw, lb, compiled.Graph)
+	if ready {
+		adopted := p.adopted
+		p = c.converge(ctx, x, e, compiled.Graph)
+		p.adopted = adopted
+	}
+	c.tellAdoption(gw, e, &p)
 	p.refused, p.differences = status.Refusals(wanted, compiled), status.Differences(wanted, compiled)
 	p.refusedNow = e.refuses(p.refused)
 	return p
@@ -140,7 +148,7 @@ func (c *Controller) apply(ctx context.Context, x *executor, e *entry, wanted *i
 
 // outcomeOf says what a pass came to in the terms of package status. What was not asked of the cloud is as the LoadBalancer remembers it.
 func outcomeOf(p *pass, lb *v1alpha1.LoadBalancer) status.Outcome {
-	o := status.Outcome{Applied: p.applied, Pending: p.pending, Drift: p.drift, Differences: p.differences}
+	o := status.Outcome{Applied: p.applied, Pending: p.pending, Drift: p.drift, Differences: p.differences, Adoption: p.adoption, Agreed: p.agreed}
 	if p.got != nil {
 		o.Addresses = addresses(p.got)
 	} else {

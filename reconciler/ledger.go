@@ -77,6 +77,7 @@ type entry struct {
 	working  time.Time // since when the cloud has work that is pending; zero where it has none
 	retries  int       // passes in a row that ended with something to try again
 	outage   outage
+	adoption adoption
 	refused  []status.Failure // what the compiler left out of the last want
 
 	observeErr   *cloud.Error // why the cloud could not be read

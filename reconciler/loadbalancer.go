@@ -122,6 +122,7 @@ func (c *Controller) loadBalancerChange(cs *changes, lb *v1alpha1.LoadBalancer, 
 	if p.asked {
 		want.Resources = bigResources(p.got)
 	}
+	want.Adopted = c.adoptedBy(lb, wanted)
 	drifted(&want, p, gw.Generation, now)
 	add(c.writer, cs, "LoadBalancer", lb, want, false, loadBalancerStatus)
 }
@@ -142,6 +143,8 @@ func count(lb *ir.LoadBalancer) (listeners, rules, pools, targets int32) {
 	return int32(len(lb.Listeners)), rules, int32(len(lb.Pools)), int32(len(distinct)) //nolint:gosec // as above
 }
 
+const waitsForAgreement = "the plan of an adoption waits for somebody to agree to it; see the Gateway"
+
 func stateOf(p *pass, o status.Outcome) (v1alpha1.State, string) {
 	switch {
 	case p.applied:
@@ -152,6 +155,10 @@ func stateOf(p *pass, o status.Outcome) (v1alpha1.State, string) {
 			return v1alpha1.StateDegraded, message
 		}
 		return v1alpha1.StateFailed, message
+	case p.adoption != nil && len(o.Addresses) == 0:
+		return v1alpha1.StatePending, waitsForAgreement
+	case p.adoption != nil:
+		return v1alpha1.StateDegraded, waitsForAgreement
 	case len(p.pending) > 0:
 		return v1alpha1.StateProvisioning, shorten(joinSome(p.pending))
 	case len(o.Addresses) > 0:

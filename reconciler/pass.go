@@ -49,6 +49,10 @@ type pass struct {
 	refusedNow  []status.Failure
 	differences []cloud.Difference
 
+	adoption *cloud.AdoptionPlan // what is to be adopted, and was not agreed to
+	agreed   string              // the plan that was agreed to in its place
+	adopted  []string            // in this pass
+
 	fresh   []failure // those of failures that were not there, or were others, before
 	drift   []string  // what the last audit found, while it is not forgotten
 	found   []string  // drift that this pass found and set out to repair

@@ -19,6 +19,9 @@ func (a *applier) createLoadBalancer(ctx context.Context, want graph.Node, spec 
 	if err != nil {
 		return graph.Node{}, err
 	}
+	if err := a.notAdopted(ctx, op, want.ID); err != nil {
+		return graph.Node{}, err
+	}
 	vpc, err := a.vpcID(ctx)
 	if err != nil {
 		return graph.Node{}, err

@@ -55,6 +55,8 @@ type Provider struct {
 	acm     *acm.Client
 	tagging *tagging.Client
 
+	region string
+
 	vpcMu sync.Mutex
 	vpc   string // empty until it is known
 }
@@ -64,6 +66,7 @@ var (
 	_ cloud.Placer       = (*Provider)(nil)
 	_ cloud.Networker    = (*Provider)(nil)
 	_ cloud.HealthReader = (*Provider)(nil)
+	_ cloud.Adopter      = (*Provider)(nil)
 )
 
 // New returns the provider of a region. It reads the SDK's configuration, and asks AWS nothing.
@@ -104,6 +107,7 @@ func New(ctx context.Context, c Config) (*Provider, error) {
 		ec2:     ec2.NewFromConfig(cfg),
 		acm:     acm.NewFromConfig(cfg),
 		tagging: tagging.NewFromConfig(cfg),
+		region:  c.Region,
 		vpc:     c.VPC,
 	}, nil
 }

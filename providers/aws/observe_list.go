@@ -74,15 +74,13 @@ func scopePrefix(scope cloud.Scope) string {
 }
 
 func (p *Provider) listLoadBalancers(ctx context.Context, scope cloud.Scope) ([]tagged[elbtypes.LoadBalancer], error) {
-	all, err := collect(ctx, elb.NewDescribeLoadBalancersPaginator(p.elb, &elb.DescribeLoadBalancersInput{PageSize: aws.Int32(pageSize)}),
-		func(o *elb.DescribeLoadBalancersOutput) []elbtypes.LoadBalancer { return o.LoadBalancers })
+	all, err := p.allLoadBalancers(ctx)
 	if err != nil {
 		return nil, err
 	}
-	prefix := scopePrefix(scope)
-	all = slices.DeleteFunc(all, func(lb elbtypes.LoadBalancer) bool {
-		return !strings.HasPrefix(aws.ToString(lb.LoadBalancerName), prefix)
-	})
+	if all, err = p.candidates(ctx, scope, all); err != nil {
+		return nil, err
+	}
 	return marked(ctx, p, scope, all, func(lb elbtypes.LoadBalancer) string { return aws.ToString(lb.LoadBalancerArn) })
 }
 
@@ -229,12 +227,8 @@ func (p *Provider) listPermissions(ctx context.Context, scope cloud.Scope) ([]ta
 
 // listCertificates asks the tagging API, because ACM tells the tags of one certificate at a time.
 func (p *Provider) listCertificates(ctx context.Context, scope cloud.Scope) ([]tagged[string], error) {
-	filters := []taggingtypes.TagFilter{{Key: aws.String(tagCluster), Values: []string{scope.Cluster}}}
-	if scope.UID != "" {
-		filters = append(filters, taggingtypes.TagFilter{Key: aws.String(tagOwner), Values: []string{scope.UID}})
-	}
 	all, err := collect(ctx, tagging.NewGetResourcesPaginator(p.tagging, &tagging.GetResourcesInput{
-		ResourceTypeFilters: []string{"acm:certificate"}, TagFilters: filters, ResourcesPerPage: aws.Int32(tagPageSize),
+		ResourceTypeFilters: []string{"acm:certificate"}, TagFilters: scopeFilters(scope), ResourcesPerPage: aws.Int32(tagPageSize),
 	}), func(o *tagging.GetResourcesOutput) []taggingtypes.ResourceTagMapping { return o.ResourceTagMappingList })
 	if err != nil {
 		return nil, err

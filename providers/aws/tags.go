@@ -37,7 +37,10 @@ func ownerPrefix(owner ir.OwnerKey) string {
 }
 
 // clusterPrefix begins the names of all that the Gateways of a cluster have in AWS.
-func clusterPrefix(cluster string) string { return "cg-" + digest(6, cluster) + "-" }
+func clusterPrefix(cluster string) string { return namePrefix + digest(6, cluster) + "-" }
+
+// namePrefix begins all names that this provider gives.
+const namePrefix = "cg-"
 
 // cloudName is what a resource is called in AWS: 29 characters, where elbv2 allows 32.
 func cloudName(owner ir.OwnerKey, id graph.ID) string {

@@ -99,6 +99,11 @@ type LoadBalancerStatus struct {
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=16
 	Resources []Resource `json:"resources,omitempty"`
+	// Adopted are the load balancers that somebody else made and that the Gateway has taken over, as the cloud names them.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=64
+	Adopted []string `json:"adopted,omitempty"`
 	// Applied is a digest of the resources that the cloud has been brought to. It is empty while anything is unfinished.
 	// +optional
 	Applied string `json:"applied,omitempty"`

@@ -516,6 +516,11 @@ func (in *LoadBalancerStatus) DeepCopyInto(out *LoadBalancerStatus) {
 		*out = make([]Resource, len(*in))
 		copy(*out, *in)
 	}
+	if in.Adopted != nil {
+		in, out := &in.Adopted, &out.Adopted
+		*out = make([]string, len(*in))
+		copy(*out, *in)
+	}
 	if in.Conditions != nil {
 		in, out := &in.Conditions, &out.Conditions
 		*out = make([]metav1.Condition, len(*in))

@@ -1,0 +1,154 @@
+package aws_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+
+	"github.com/cloudgate-dev/cloudgate/pkg/cloud"
+	"github.com/cloudgate-dev/cloudgate/pkg/ir"
+	provider "github.com/cloudgate-dev/cloudgate/providers/aws"
+	"github.com/cloudgate-dev/cloudgate/providers/providertest"
+)
+
+func tagged(key, value string) func(*elb.CreateLoadBalancerInput) {
+	return func(in *elb.CreateLoadBalancerInput) {
+		in.Tags = append(in.Tags, elbtypes.Tag{Key: aws.String(key), Value: aws.String(value)})
+	}
+}
+
+// TestAdoptionIsRefused: who may not be adopted is told why, with both sides, and nothing is changed.
+func TestAdoptionIsRefused(t *testing.T) {
+	private := func(in *elb.CreateLoadBalancerInput) { in.Scheme = elbtypes.LoadBalancerSchemeEnumInternal }
+	network := func(in *elb.CreateLoadBalancerInput) { in.Type = elbtypes.LoadBalancerTypeEnumNetwork }
+	bare := func(in *elb.CreateLoadBalancerInput) {
+		in.Type, in.SecurityGroups = elbtypes.LoadBalancerTypeEnumNetwork, nil
+	}
+	stream := shop(1)
+	stream.Listeners = []ir.Listener{{Port: 80, Protocol: ir.ProtocolTCP, Servers: []ir.Server{{Name: "tcp"}}}}
+	const arn = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/"
+	tests := []struct {
+		reason string
+		change func(*elb.CreateLoadBalancerInput)
+		want   *ir.LoadBalancer
+		names  []string // in place of what is there
+		words  []string
+	}{
+		{"it is not there", nil, nil, []string{arn + "app/gone/0123456789abcdef"}, []string{"there is no load balancer " + arn}},
+		{"it is no ARN", nil, nil, []string{"legacy"}, []string{`"legacy" is not the ARN of a load balancer`}},
+		{"it is in another region", nil, nil, []string{strings.Replace(arn, "eu-west-1", "eu-north-1", 1) + "app/x/1"}, []string{"eu-north-1", "eu-west-1"}},
+		{"it is of another sort", nil, nil, []string{arn + "gwy/x/1"}, []string{"neither an Application nor a Network Load Balancer"}},
+		{"two of one type", nil, nil, []string{arn + "app/x/1", arn + "app/y/1"}, []string{"both of type application", "app/x/1", "app/y/1"}},
+		{"a type that nobody needs", network, nil, nil, []string{"of type network", "no listener that needs one"}},
+		{"another scheme", private, nil, nil, []string{"legacy is internal", "the Gateway wants internet-facing", "reach"}},
+		{"a Network Load Balancer without groups", bare, stream, nil, []string{"made without security groups"}},
+		{"another Gateway's", tagged("cloudgate.dev/cluster", "blue"), nil, nil, []string{"belongs to the Gateway", "of the cluster blue"}},
+		{"the AWS Load Balancer Controller's", tagged("elbv2.k8s.aws/cluster", "blue"), nil, nil, []string{"the AWS Load Balancer Controller of the cluster blue"}},
+		{"an Ingress's", tagged("ingress.k8s.aws/stack", "shop/web"), nil, nil, []string{"the AWS Load Balancer Controller", "ingress.k8s.aws/stack: shop/web"}},
+		{"a Service's", tagged("service.k8s.aws/stack", "shop/web"), nil, nil, []string{"service.k8s.aws/stack: shop/web"}},
+		{"another controller's Gateway's", tagged("gateway.k8s.aws.alb/stack", "shop/web"), nil, nil, []string{"gateway.k8s.aws.alb/stack: shop/web"}},
+		{"a cluster's", tagged("kubernetes.io/cluster/green", "owned"), nil, nil, []string{"the Kubernetes cluster green"}},
+	}
+	for _, tc := range tests {
+		t.Run(tc.reason, func(t *testing.T) {
+			a := openAccount(t, nil)
+			old := a.legacy(t, tc.change)
+			want := tc.want
+			if want == nil {
+				want = shop(1)
+			}
+			names := tc.names
+			if names == nil {
+				names = []string{old.lb}
+			}
+			_, err := a.provider.Foreign(t.Context(), testOwner, compiled(t, want), names)
+			if cloud.KindOf(err) != cloud.Invalid {
+				t.Fatalf("want it refused, got %v", err)
+			}
+			for _, word := range tc.words {
+				if !strings.Contains(err.Error(), word) {
+					t.Errorf("want %q in %q", word, err)
+				}
+			}
+			if mutating, _ := a.calls(t, 0); len(mutating) > 0 {
+				t.Errorf("want nothing changed, got %v", mutating)
+			}
+		})
+	}
+}
+
+// TestAdoptionFromAnotherVPC: targets are in the controller's.
+func TestAdoptionFromAnotherVPC(t *testing.T) {
+	a := openAccount(t, nil)
+	old := a.legacy(t, nil)
+	vpc, err := a.region.CreateVpc(t.Context(), &ec2.CreateVpcInput{CidrBlock: aws.String("10.0.0.0/16")})
+	check(t, err)
+	p, err := provider.New(t.Context(), provider.Config{
+		Region: testRegion, VPC: aws.ToString(vpc.Vpc.VpcId), Endpoint: a.url, Unmetered: true,
+		Credentials: credentials.NewStaticCredentialsProvider("test", "test", ""),
+	})
+	check(t, err)
+	_, err = p.Foreign(t.Context(), testOwner, compiled(t, shop(1)), []string{old.lb})
+	for _, word := range []string{aws.ToString(vpc.Vpc.VpcId), aws.ToString(a.vpc(t))} {
+		if cloud.KindOf(err) != cloud.Invalid || !strings.Contains(err.Error(), word) {
+			t.Errorf("want %s in what refuses it, got %v", word, err)
+		}
+	}
+}
+
+// TestAdoptionOfBothHalves: a Gateway with both sorts of listeners takes over one of each; the listener of a Network Load Balancer is changed in
+// place, too.
+func TestAdoptionOfBothHalves(t *testing.T) {
+	a := openAccount(t, nil)
+	application := a.legacy(t, nil)
+	ctx := context.Background()
+	network, err := a.region.CreateLoadBalancer(ctx, &elb.CreateLoadBalancerInput{
+		Name: aws.String("streams"), Type: elbtypes.LoadBalancerTypeEnumNetwork, Subnets: a.subnetIDs(t), SecurityGroups: []string{application.securityGroup},
+	})
+	check(t, err)
+	group, err := a.region.CreateTargetGroup(ctx, &elb.CreateTargetGroupInput{
+		Name: aws.String("streams"), Protocol: elbtypes.ProtocolEnumTcp, Port: aws.Int32(9000), VpcId: a.vpc(t), TargetType: elbtypes.TargetTypeEnumIp,
+	})
+	check(t, err)
+	listener, err := a.region.CreateListener(ctx, &elb.CreateListenerInput{
+		LoadBalancerArn: network.LoadBalancers[0].LoadBalancerArn, Port: aws.Int32(9000), Protocol: elbtypes.ProtocolEnumTcp,
+		DefaultActions: []elbtypes.Action{{Type: elbtypes.ActionTypeEnumForward, TargetGroupArn: group.TargetGroups[0].TargetGroupArn}},
+	})
+	check(t, err)
+	want := shop(2)
+	want.Pools = append(want.Pools, ir.Pool{Name: "shop/tcp/9000", Protocol: ir.PoolTCP, Targets: want.Pools[0].Targets, Source: want.Pools[0].Source})
+	want.Listeners = append(want.Listeners, ir.Listener{Port: 9000, Protocol: ir.ProtocolTCP, Servers: []ir.Server{{
+		Name: "tcp", Source: ir.Source{Kind: "Gateway", Namespace: "shop", Name: "web", Section: "tcp"},
+		Rules: []ir.Rule{{Rank: "tcp", Source: ir.Source{Kind: "TCPRoute", Namespace: "shop", Name: "tcp"},
+			Action: &ir.Forward{Backends: []ir.Backend{{Weight: 1, Pool: "shop/tcp/9000"}}}}},
+	}}})
+	s := providertest.NewSession(a.provider, testOwner)
+	check(t, adoptWhole(ctx, s, want, application.lb, aws.ToString(network.LoadBalancers[0].LoadBalancerArn)))
+	lbs, err := a.region.DescribeLoadBalancers(ctx, &elb.DescribeLoadBalancersInput{})
+	check(t, err)
+	if len(lbs.LoadBalancers) != 2 {
+		t.Errorf("want 2 load balancers, got %d", len(lbs.LoadBalancers))
+	}
+	after, err := a.region.DescribeListeners(ctx, &elb.DescribeListenersInput{ListenerArns: []string{aws.ToString(listener.Listeners[0].ListenerArn)}})
+	check(t, err)
+	if got := after.Listeners[0].DefaultActions[0].TargetGroupArn; aws.ToString(got) == aws.ToString(group.TargetGroups[0].TargetGroupArn) {
+		t.Errorf("want the listener changed in place, got %s", aws.ToString(got))
+	}
+	fresh := providertest.NewSession(a.witness, testOwner)
+	check(t, fresh.Observe(ctx))
+	left, err := cloud.Diff(a.witness, compiled(t, want), fresh.Got)
+	check(t, err)
+	if !left.Empty() {
+		t.Errorf("still to do: %v", left.Steps)
+	}
+	check(t, s.Converge(ctx, nil))
+	_, err = a.region.DeleteTargetGroup(ctx, &elb.DeleteTargetGroupInput{TargetGroupArn: group.TargetGroups[0].TargetGroupArn})
+	check(t, err)
+	a.remains(t, application)
+}

@@ -1,0 +1,240 @@
+package reconciler
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	gwv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/cloudgate-dev/cloudgate/pkg/api/v1alpha1"
+	"github.com/cloudgate-dev/cloudgate/pkg/cloud"
+	"github.com/cloudgate-dev/cloudgate/pkg/graph"
+	"github.com/cloudgate-dev/cloudgate/pkg/ir"
+	"github.com/cloudgate-dev/cloudgate/pkg/status"
+	"github.com/cloudgate-dev/cloudgate/pkg/translate"
+)
+
+// A Gateway takes over load balancers of somebody else in two passes at least: one says what that would do, and changes nothing; another,
+// after a user agreed to just that, puts the mark on them. Then they are the Gateway's as any other.
+
+// adoption is what an entry remembers of it.
+type adoption struct {
+	done   []string       // what was adopted in this process
+	told   string         // the digest of the last plan that an event told of
+	at     time.Time      // when the cloud was last asked; zero asks again
+	key    string         // what it was asked for
+	found  *cloud.Foreign // what it said
+	failed *cloud.Error   // or why not
+}
+
+// adoptionLife is how long what somebody else made is taken to be as it was seen, while nobody agrees to anything. Endpoints that come and go
+// are no reason to read it anew.
+const adoptionLife = time.Minute
+
+// takeOver adopts what a Gateway's annotation names. It tells whether there is nothing left to adopt: only then is anything else done for the
+// Gateway.
+func (c *Controller) takeOver(ctx context.Context, x *executor, e *entry, gw *gwv1.Gateway, lb *v1alpha1.LoadBalancer, want graph.Graph) (p pass, ready bool) {
+	names, agreed := translate.Adoption(gw)
+	e.mu.Lock()
+	names = slices.DeleteFunc(names, func(name string) bool {
+		return slices.Contains(lb.Status.Adopted, name) || slices.Contains(e.adoption.done, name)
+	})
+	e.mu.Unlock()
+	if len(names) == 0 {
+		return p, true
+	}
+	failed := c.adoptOrPlan(ctx, x, e, want, names, agreed, &p)
+	if failed == nil && p.adoption == nil {
+		return p, true
+	}
+	if failed != nil {
+		// A copy, because what waits for an edit or the audit is known by its address.
+		again := *failed
+		p.failures = append(p.failures, failure{err: &again})
+	}
+	c.note(e, nil, &p)
+	c.conclude(e, graph.Graph{}, &p)
+	return p, false
+}
+
+// adoptOrPlan adopts where that was agreed to, and else leaves the plan in p.
+func (c *Controller) adoptOrPlan(ctx context.Context, x *executor, e *entry, want graph.Graph, names []string, agreed string, p *pass) *cloud.Error {
+	adopter, can := x.provider.(cloud.Adopter)
+	if !can {
+		return &cloud.Error{Kind: cloud.Invalid, Op: "adopt", Err: fmt.Errorf(
+			"the provider %s cannot adopt load balancers: take the annotation %s away", x.provider.Name(), translate.AdoptAnnotation)}
+	}
+	got, failed := c.beforeAdoption(ctx, x, e)
+	if failed != nil {
+		return failed
+	}
+	for _, fresh := range []bool{false, true} {
+		foreign, failed := c.foreign(ctx, x, adopter, e, want, names, fresh)
+		if failed != nil {
+			return failed
+		}
+		if len(foreign.Unmarked) == 0 {
+			e.adopted(names, nil, c.now())
+			return nil
+		}
+		a, err := cloud.PlanAdoption(x.provider, want, got, names, *foreign)
+		if err != nil {
+			return asCloudError("adopt", graph.ID{}, err)
+		}
+		if agreed != a.Digest {
+			p.adoption, p.agreed = &a, agreed
+			return nil
+		}
+		if !fresh {
+			continue // what was agreed to has to hold now
+		}
+		if failed := x.adopt(ctx, adopter, e.owner, *foreign); failed != nil {
+			e.lookAgain()
+			return failed
+		}
+		all, err := cloud.Adopted(got, *foreign)
+		if err != nil {
+			return asCloudError("adopt", graph.ID{}, err)
+		}
+		e.adopted(names, all, c.now())
+		p.adopted = names
+	}
+	return nil
+}
+
+// beforeAdoption returns what the Gateway has already.
+func (c *Controller) beforeAdoption(ctx context.Context, x *executor, e *entry) (graph.Graph, *cloud.Error) {
+	e.mu.Lock()
+	known, left, err := e.known, e.observeAfter.Sub(c.now()), e.observeErr
+	e.mu.Unlock()
+	if !known && left > 0 && err != nil {
+		return nil, err
+	}
+	return c.known(ctx, x, e)
+}
+
+// foreign returns what somebody else made, as it is now where fresh is asked for.
+func (c *Controller) foreign(
+	ctx context.Context, x *executor, adopter cloud.Adopter, e *entry, want graph.Graph, names []string, fresh bool,
+) (*cloud.Foreign, *cloud.Error) {
+	key := adoptionKey(want, names)
+	e.mu.Lock()
+	last := e.adoption
+	e.mu.Unlock()
+	if age := c.now().Sub(last.at); !fresh && last.key == key && !last.at.IsZero() && age < adoptionLife {
+		return last.found, last.failed
+	}
+	found, failed := x.foreign(ctx, adopter, e.owner, want, names)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.adoption.at, e.adoption.key, e.adoption.found, e.adoption.failed = c.now(), key, &found, failed
+	if failed != nil && !waits(failed.Kind) {
+		e.adoption.at = time.Time{}
+	}
+	return &found, failed
+}
+
+// adoptionKey names what a reading depends on: the resources that are wanted, whatever is in those that change all the time.
+func adoptionKey(want graph.Graph, names []string) string {
+	ids := make([]string, 0, len(want))
+	for _, n := range want.Sorted() {
+		ids = append(ids, n.ID.String())
+	}
+	return strings.Join(names, ",") + "\n" + strings.Join(ids, "\n")
+}
+
+// adopted notes that names are the Gateway's. got is what it has now; where it is nil the cloud has to be asked.
+func (e *entry) adopted(names []string, got graph.Graph, now time.Time) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.adoption = adoption{done: append(e.adoption.done, names...)}
+	e.changes++
+	e.settled, e.want = "", nil
+	if got == nil {
+		e.known, e.doubted = false, true
+		return
+	}
+	e.read(got, now)
+}
+
+// lookAgain has the cloud asked again about what is to be adopted. It tells whether it was asked before.
+func (e *entry) lookAgain() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.lookAgainLocked()
+}
+
+func (e *entry) lookAgainLocked() bool {
+	asked := !e.adoption.at.IsZero()
+	e.adoption.at = time.Time{}
+	return asked
+}
+
+// foreign makes one metered call.
+func (x *executor) foreign(ctx context.Context, a cloud.Adopter, owner ir.Owner, want graph.Graph, names []string) (cloud.Foreign, *cloud.Error) {
+	const op = "foreign"
+	if err := x.reads.wait(ctx); err != nil {
+		return cloud.Foreign{}, notAsked(op, graph.ID{}, err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, x.timeout*4)
+	defer cancel()
+	found, err := a.Foreign(ctx, owner, want, names)
+	failed := asCloudError(op, graph.ID{}, err)
+	x.reads.learn(failed)
+	x.metrics.call(x.provider.Name(), op, failed)
+	return found, failed
+}
+
+// adopt makes one metered call.
+func (x *executor) adopt(ctx context.Context, a cloud.Adopter, owner ir.Owner, f cloud.Foreign) *cloud.Error {
+	const op = "adopt"
+	if err := x.writes.wait(ctx); err != nil {
+		return notAsked(op, graph.ID{}, err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, x.timeout*4)
+	defer cancel()
+	failed := asCloudError(op, graph.ID{}, a.Adopt(ctx, owner, f))
+	x.writes.learn(failed)
+	x.metrics.call(x.provider.Name(), op, failed)
+	return failed
+}
+
+// tellAdoption records as events that a plan is there, once, and that it was carried out.
+func (c *Controller) tellAdoption(gw *gwv1.Gateway, e *entry, p *pass) {
+	if len(p.adopted) > 0 {
+		c.events.Eventf(gw, nil, "Normal", "Adopted", "Adopt", "%s", shorten(joinSome(p.adopted)+" belongs to the Gateway from now on"))
+	}
+	if p.adoption == nil {
+		return
+	}
+	last := meta.FindStatusCondition(gw.Status.Conditions, string(gwv1.GatewayConditionProgrammed))
+	e.mu.Lock()
+	told := e.adoption.told == p.adoption.Digest || last != nil && strings.Contains(last.Message, p.adoption.Digest)
+	e.adoption.told = p.adoption.Digest
+	e.mu.Unlock()
+	if !told {
+		c.events.Eventf(gw, nil, "Normal", string(status.ReasonAdoptionPlanned), "Adopt", "%s", shorten(status.AdoptionMessage(gw, p.adoption, p.agreed)))
+	}
+}
+
+// mostAdopted bounds what a status remembers: a Gateway that adopts, loses and adopts again forgets the first of them.
+const mostAdopted = 64
+
+// adoptedBy returns what a Gateway has adopted, in this process and before.
+func (c *Controller) adoptedBy(lb *v1alpha1.LoadBalancer, wanted *ir.LoadBalancer) []string {
+	all := slices.Clone(lb.Status.Adopted)
+	if e := c.ledger.find(lb.Spec.Provider, wanted.Owner.Key()); e != nil {
+		e.mu.Lock()
+		for _, name := range e.adoption.done {
+			if !slices.Contains(all, name) {
+				all = append(all, name)
+			}
+		}
+		e.mu.Unlock()
+	}
+	return all[max(0, len(all)-mostAdopted):]
+}
