@@ -8,6 +8,8 @@ import (
 	"hash/fnv"
 	"net"
 	"net/http"
+	"slices"
+	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -16,24 +18,32 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	"github.com/aws/aws-sdk-go-v2/service/shield"
 	"github.com/aws/aws-sdk-go-v2/service/wafv2"
+	waftypes "github.com/aws/aws-sdk-go-v2/service/wafv2/types"
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/cloudgate-dev/cloudgate/test/e2e/traffic"
+	"github.com/cloudgate-dev/cloudgate/test/echo"
 )
 
 // account is the account in AWS, as its owner sees it, and the admin API of the fake.
 type account struct {
-	elb   *elbv2.Client
-	ec2   *ec2.Client
-	acm   *acm.Client
-	wafv2 *wafv2.Client
-	admin traffic.Cloud
+	elb    *elbv2.Client
+	ec2    *ec2.Client
+	acm    *acm.Client
+	wafv2  *wafv2.Client
+	shield *shield.Client
+	admin  traffic.Cloud
 
 	endpoint string        // where pods reach AWS
 	dns      *net.Resolver // of the load balancers' names
 	vpc      string
 	nodes    string // the security group of the nodes
+
+	certificate echo.Certificate // for names below example.com
+	arn         string           // of it, in ACM
+	acl         *waftypes.WebACLSummary
 }
 
 // readSecret returns the fields of a Secret.
@@ -70,6 +80,7 @@ func openAccount(ctx context.Context) (*account, error) {
 		Credentials: credentials.NewStaticCredentialsProvider(string(keys["AWS_ACCESS_KEY_ID"]), string(keys["AWS_SECRET_ACCESS_KEY"]), "")}
 	a := &account{
 		elb: elbv2.NewFromConfig(config), ec2: ec2.NewFromConfig(config), acm: acm.NewFromConfig(config), wafv2: wafv2.NewFromConfig(config),
+		shield:   shield.NewFromConfig(config),
 		admin:    traffic.Cloud{URL: "http://" + net.JoinHostPort(api, "7070"), Token: string(token["token"])},
 		endpoint: endpoint,
 		dns: &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
@@ -181,4 +192,72 @@ func (a *account) lookup(host string) (string, error) {
 		return "", err
 	}
 	return found[0], nil
+}
+
+// certify imports a certificate for names below example.com, which goes with the test.
+func (a *account) certify(t *testing.T) {
+	t.Helper()
+	ctx := context.Background()
+	a.certificate = traffic.NewCertificate(t, "*.example.com", "example.com")
+	out, err := a.acm.ImportCertificate(ctx, &acm.ImportCertificateInput{Certificate: a.certificate.Chain, PrivateKey: a.certificate.Key})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.arn = *out.CertificateArn
+	t.Cleanup(func() {
+		if _, err := a.acm.DeleteCertificate(ctx, &acm.DeleteCertificateInput{CertificateArn: &a.arn}); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// journal returns the calls since a number that the controller, or a test, made, and the number of the last.
+func (a *account) journal(t *testing.T, since int) ([]traffic.JournalEntry, int) {
+	t.Helper()
+	var answer struct {
+		Items []traffic.JournalEntry `json:"items"`
+	}
+	if err := a.admin.Call(http.MethodGet, fmt.Sprintf("/admin/v1/aws/journal?since=%d", since), nil, &answer); err != nil {
+		t.Fatal(err)
+	}
+	last := since
+	for _, e := range answer.Items {
+		last = max(last, e.Seq)
+	}
+	return answer.Items, last
+}
+
+// security names the security groups that are not those of the beginning, and their rules that let somebody in.
+func (a *account) security(t *testing.T) []string {
+	t.Helper()
+	found, err := a.ec2.DescribeSecurityGroups(context.Background(), &ec2.DescribeSecurityGroupsInput{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []string
+	for _, g := range found.SecurityGroups {
+		if *g.GroupName != "default" {
+			all = append(all, fmt.Sprintf("security group %s with %d permissions", *g.GroupName, len(g.IpPermissions)))
+		}
+	}
+	return all
+}
+
+// ranges returns whom the security groups of a load balancer let in, each range once.
+func (w *world) ranges(host string) []string {
+	w.Helper()
+	found, err := w.ec2.DescribeSecurityGroups(context.Background(), &ec2.DescribeSecurityGroupsInput{GroupIds: w.balancer(host).SecurityGroups})
+	if err != nil {
+		w.Fatal(err)
+	}
+	var all []string
+	for _, g := range found.SecurityGroups {
+		for _, p := range g.IpPermissions {
+			for _, r := range p.IpRanges {
+				all = append(all, *r.CidrIp)
+			}
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }

@@ -1,9 +1,18 @@
 package awscontroller
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"os"
 	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/shield"
+	shieldtypes "github.com/aws/aws-sdk-go-v2/service/shield/types"
+	"github.com/aws/aws-sdk-go-v2/service/wafv2"
+	waftypes "github.com/aws/aws-sdk-go-v2/service/wafv2/types"
 )
 
 // services are the names by which the controller's flag knows what it asks of AWS.
@@ -38,4 +47,51 @@ func (a *account) install(addons bool) error {
 	_, err = command(string(values), os.Getenv("HELM"), "upgrade", "--install", "aws-load-balancer-controller", os.Getenv("AWSCONTROLLER_CHART"),
 		"--namespace", system, "--values", "-", "--wait", "--timeout", "3m")
 	return err
+}
+
+// protect restarts the controller with its add-ons, and asks for both: a web ACL and Shield.
+func (w *world) protect() {
+	w.Helper()
+	if err := w.install(true); err != nil {
+		w.Fatal(err)
+	}
+	w.kubectl("", "annotate", "-n", w.ns, "ingress/shop", "alb.ingress.kubernetes.io/wafv2-acl-arn="+*w.acl.ARN,
+		"alb.ingress.kubernetes.io/shield-advanced-protection=true")
+	ctx, arn := context.Background(), w.balancer(w.hostname("ingress", "shop", ingressHost)).LoadBalancerArn
+	w.eventually("the load balancer to be protected", func() error {
+		found, err := w.wafv2.GetWebACLForResource(ctx, &wafv2.GetWebACLForResourceInput{ResourceArn: arn})
+		if err != nil {
+			return err
+		}
+		if found.WebACL == nil || *found.WebACL.ARN != *w.acl.ARN {
+			return errors.New("it has no web ACL")
+		}
+		_, err = w.shield.DescribeProtection(ctx, &shield.DescribeProtectionInput{ResourceArn: arn})
+		return err
+	})
+}
+
+// guard makes a web ACL, which goes with the test, and subscribes the account to Shield, which is for good.
+func (a *account) guard(t *testing.T) {
+	t.Helper()
+	ctx := context.Background()
+	name := fmt.Sprintf("shop-%d", os.Getpid()) // an earlier run that was cut short may have left one
+	out, err := a.wafv2.CreateWebACL(ctx, &wafv2.CreateWebACLInput{
+		Name: &name, Scope: waftypes.ScopeRegional, DefaultAction: &waftypes.DefaultAction{Allow: &waftypes.AllowAction{}},
+		VisibilityConfig: &waftypes.VisibilityConfig{MetricName: &name},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.acl = out.Summary
+	t.Cleanup(func() {
+		_, err := a.wafv2.DeleteWebACL(ctx, &wafv2.DeleteWebACLInput{Name: a.acl.Name, Id: a.acl.Id, Scope: waftypes.ScopeRegional, LockToken: a.acl.LockToken})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	var already *shieldtypes.ResourceAlreadyExistsException
+	if _, err := a.shield.CreateSubscription(ctx, &shield.CreateSubscriptionInput{}); err != nil && !errors.As(err, &already) {
+		t.Fatal(err)
+	}
 }

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/cloudgate-dev/cloudgate/test/e2e/traffic"
-	"github.com/cloudgate-dev/cloudgate/test/echo"
 )
 
 const (
@@ -21,9 +20,9 @@ const (
 	// system is the namespace of the fake cloud and of the controller.
 	system = "kube-system"
 	// resync is how often the controller looks at everything anew.
-	resync = 10 * time.Second
+	resync = 20 * time.Second
 	// patience bounds every wait. It is generous: a slow machine is no failure.
-	patience = 3 * time.Minute
+	patience = 2 * time.Minute
 	// between is what lies between two looks.
 	between = 250 * time.Millisecond
 )
@@ -35,16 +34,20 @@ var cluster = os.Getenv("AWSCONTROLLER_CLUSTER")
 type world struct {
 	*testing.T
 	*account
-	ns          string
-	certificate echo.Certificate // for names below example.com
-	arn         string           // of it, in ACM
+	ns string
 }
 
-// start takes a namespace, which goes with the test.
-func start(t *testing.T, a *account) *world {
+// settle takes a namespace for a story.
+func settle(t *testing.T, a *account, story string) *world {
 	t.Helper()
-	w := &world{T: t, account: a, ns: "story-" + strings.ToLower(t.Name()[strings.LastIndex(t.Name(), "/")+1:])}
+	w := &world{T: t, account: a, ns: namespaceOf(story)}
 	w.kubectl("", "create", "namespace", w.ns)
+	return w
+}
+
+// on is the same world in another test.
+func (w *world) on(t *testing.T) *world {
+	w.T = t
 	t.Cleanup(func() {
 		if t.Failed() {
 			w.dump()
@@ -52,6 +55,20 @@ func start(t *testing.T, a *account) *world {
 	})
 	return w
 }
+
+// leave deletes the namespaces of all stories, with all that is in them, and waits until they are gone.
+func leave(t *testing.T) {
+	t.Helper()
+	args := []string{"delete", "namespace", "--ignore-not-found", "--timeout=4m"}
+	for _, s := range stories {
+		args = append(args, namespaceOf(s.name))
+	}
+	if _, err := command("", "kubectl", args...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func namespaceOf(story string) string { return "story-" + story }
 
 // command runs a program of the cluster's PATH, with an input, and returns what it printed.
 func command(input, name string, args ...string) (string, error) {
@@ -112,7 +129,12 @@ func (w *world) hostname(kind, name, path string) string {
 
 func (w *world) eventually(what string, try func() error) {
 	w.Helper()
-	traffic.Within(w, patience, between, what, try)
+	within(w, what, try)
+}
+
+func within(t testing.TB, what string, try func() error) {
+	t.Helper()
+	traffic.Within(t, patience, between, what, try)
 }
 
 // visit makes a visitor of a load balancer, whose name the DNS of the account answers for.
@@ -162,6 +184,7 @@ spec:
       containers:
       - name: echo
         image: cloudgate-dev/echo:dev
+        lifecycle: {preStop: {sleep: {seconds: 5}}} # until load balancers know
         readinessProbe: {httpGet: {path: /readyz, port: 8081}, periodSeconds: 1}
 ---
 apiVersion: v1
@@ -169,6 +192,9 @@ kind: Service
 metadata: {name: %[1]s}
 spec:
   selector: {app: %[1]s}
-  ports: [{name: http, port: 80, targetPort: 8080}, {name: lines, port: 7000, targetPort: 7000}]
+  ports:
+  - {name: http, port: 80, targetPort: 8080}
+  - {name: lines, port: 7000, targetPort: 7000}
+  - {name: datagrams, port: 7001, targetPort: 7001, protocol: UDP}
 %[3]s`, a.name, max(a.replicas, 1), a.service)
 }

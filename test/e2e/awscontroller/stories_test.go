@@ -3,14 +3,32 @@ package awscontroller
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 
-	"github.com/aws/aws-sdk-go-v2/service/acm"
+	elbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 
 	"github.com/cloudgate-dev/cloudgate/test/e2e/traffic"
 )
 
-// TestController tells what users of the controller do: what they apply serves, costs no call while it stays as it is, can be edited, and
+// story is something that users of the controller do: they apply manifests, and edit them later. That all of it goes with its namespace is
+// the end of each.
+type story struct {
+	name  string
+	apply func(*world)
+	edit  func(*world)
+}
+
+var stories = []story{
+	{"shop", (*world).openShop, (*world).editShop},
+	{"group", (*world).openGroup, (*world).editGroup},
+	{"service", (*world).openService, (*world).editService},
+	{"nodes", (*world).openNodes, (*world).editNodes},
+	{"gateway", (*world).openGateway, (*world).editGateway},
+	{"streams", (*world).openStreams, (*world).editStreams},
+}
+
+// TestController tells the stories: what is applied serves, costs no call that changes anything while it stays as it is, can be edited, and
 // leaves nothing behind.
 func TestController(t *testing.T) {
 	if cluster == "" {
@@ -23,66 +41,85 @@ func TestController(t *testing.T) {
 	if err := a.install(false); err != nil {
 		t.Fatal(err)
 	}
-	t.Run("Ingress", func(t *testing.T) {
-		w := start(t, a)
-		w.ingress()
+	leave(t) // an earlier run may have been cut short
+	a.certify(t)
+	a.guard(t)
+	before := a.belongings(t)
+	worlds := map[string]*world{}
+	for _, s := range stories {
+		worlds[s.name] = settle(t, a, s.name)
+	}
+	each := func(t *testing.T, act func(story) func(*world)) {
+		for _, s := range stories {
+			t.Run(s.name, func(t *testing.T) { act(s)(worlds[s.name].on(t)) })
+		}
+	}
+	t.Run("apply", func(t *testing.T) { each(t, func(s story) func(*world) { return s.apply }) })
+	t.Run("steady", func(t *testing.T) { a.wantSteady(t) })
+	t.Run("edit", func(t *testing.T) { each(t, func(s story) func(*world) { return s.edit }) })
+	t.Run("steady after edits", func(t *testing.T) { a.wantSteady(t) })
+	t.Run("restart with addons", func(t *testing.T) { worlds["shop"].on(t).protect() })
+	t.Run("steady with addons", func(t *testing.T) { a.wantSteady(t) })
+	t.Run("delete", func(t *testing.T) {
+		leave(t)
+		within(t, "the account to be as it was", func() error {
+			if after := a.belongings(t); !slices.Equal(before, after) {
+				return fmt.Errorf("before %q, after %q", before, after)
+			}
+			return nil
+		})
 	})
 }
 
-// imports imports a certificate for names below example.com into ACM.
-func (w *world) imports() {
-	w.Helper()
-	w.certificate = traffic.NewCertificate(w, "*.example.com", "example.com")
-	out, err := w.acm.ImportCertificate(context.Background(), &acm.ImportCertificateInput{Certificate: w.certificate.Chain, PrivateKey: w.certificate.Key})
-	if err != nil {
-		w.Fatal(err)
+// wantSteady waits until nothing changes any more, and wants no call that changes anything while the controller looks at every load balancer
+// anew, several times.
+func (a *account) wantSteady(t *testing.T) {
+	t.Helper()
+	const looks = 3
+	var since int
+	var seen map[string]int
+	within(t, "the controller to leave things as they are", func() error {
+		entries, last := a.journal(t, since)
+		if changes := traffic.Mutations(entries); len(changes) > 0 || since == 0 {
+			since = last
+			return fmt.Errorf("it made %v", changes)
+		}
+		if seen = reads(entries); seen["elasticloadbalancing:DescribeLoadBalancerAttributes"] < looks*len(stories) {
+			return fmt.Errorf("it only read %v", seen)
+		}
+		return nil
+	})
+	t.Logf("no call changed anything while it read %v", seen)
+}
+
+func reads(entries []traffic.JournalEntry) map[string]int {
+	counts := map[string]int{}
+	for _, e := range entries {
+		if !e.Mutating {
+			counts[e.Op]++
+		}
 	}
-	w.arn = *out.CertificateArn
+	return counts
 }
 
-// shop is an Ingress with two rules, and a third with weights, on HTTP and HTTPS; its targets are pods.
-func (w *world) shop(old, new int) string {
-	return fmt.Sprintf(`apiVersion: networking.k8s.io/v1
-kind: Ingress
-metadata:
-  name: shop
-  annotations:
-    alb.ingress.kubernetes.io/scheme: internet-facing
-    alb.ingress.kubernetes.io/target-type: ip
-    alb.ingress.kubernetes.io/listen-ports: '[{"HTTP": 80}, {"HTTPS": 443}]'
-    alb.ingress.kubernetes.io/certificate-arn: %[1]s
-    alb.ingress.kubernetes.io/healthcheck-interval-seconds: "5"
-    alb.ingress.kubernetes.io/healthcheck-timeout-seconds: "2"
-    alb.ingress.kubernetes.io/load-balancer-attributes: idle_timeout.timeout_seconds=120
-    alb.ingress.kubernetes.io/target-group-attributes: deregistration_delay.timeout_seconds=5
-    alb.ingress.kubernetes.io/tags: team=edge
-    alb.ingress.kubernetes.io/actions.canary: >
-      {"type":"forward","forwardConfig":{"targetGroups":[{"serviceName":"shop","servicePort":"80","weight":%[2]d},
-      {"serviceName":"cart","servicePort":"80","weight":%[3]d}]}}
-    alb.ingress.kubernetes.io/actions.sorry: >
-      {"type":"fixed-response","fixedResponseConfig":{"contentType":"text/plain","statusCode":"410","messageBody":"gone"}}
-spec:
-  ingressClassName: alb
-  rules:
-  - host: shop.example.com
-    http:
-      paths:
-      - {path: /cart, pathType: Prefix, backend: {service: {name: cart, port: {number: 80}}}}
-      - {path: /canary, pathType: Prefix, backend: {service: {name: canary, port: {name: use-annotation}}}}
-      - {path: /old, pathType: Exact, backend: {service: {name: sorry, port: {name: use-annotation}}}}
-      - {path: /, pathType: Prefix, backend: {service: {name: shop, port: {number: 80}}}}
-`, w.arn, old, new)
-}
-
-func (w *world) ingress() {
-	w.imports()
-	w.serve(app{name: "shop"}, app{name: "cart"})
-	w.apply(w.shop(1, 3))
-	v := w.visit(w.hostname("ingress", "shop", ".status.loadBalancer.ingress[0].hostname"))
-	w.serves(v, "http://shop.example.com/", 200, "shop")
-	w.serves(v, "http://shop.example.com/cart/1", 200, "cart")
-	w.serves(v, "https://shop.example.com/cart/1", 200, "cart")
-	w.serves(v, "https://shop.example.com/old", 410, "")
-	traffic.WantShare(w, v.Tally("https://shop.example.com/canary", 400), "cart", 75, 10)
-	v.Want("http://other.example.com/", 404, "")
+// belongings names all that the account has of its own making, by kind.
+func (a *account) belongings(t *testing.T) []string {
+	t.Helper()
+	ctx := context.Background()
+	var all []string
+	balancers, err := a.elb.DescribeLoadBalancers(ctx, &elbv2.DescribeLoadBalancersInput{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, b := range balancers.LoadBalancers {
+		all = append(all, "load balancer "+*b.LoadBalancerName)
+	}
+	groups, err := a.elb.DescribeTargetGroups(ctx, &elbv2.DescribeTargetGroupsInput{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, g := range groups.TargetGroups {
+		all = append(all, "target group "+*g.TargetGroupName)
+	}
+	return append(all, a.security(t)...)
 }
