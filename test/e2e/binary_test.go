@@ -193,8 +193,10 @@ func TestTwoAtOnce(t *testing.T) {
 }
 
 // TestStateDirKeepsAddresses: with a state folder a Gateway has the address that it had before the restart.
-func TestStateDirKeepsAddresses(t *testing.T) {
-	manifests := filepath.Join("..", "..", "examples", "whoami")
+func TestStateDirKeepsAddresses(t *testing.T) { tellStateDirKeepsAddresses(t, onFake) }
+
+func tellStateDirKeepsAddresses(t *testing.T, on class) {
+	manifests := on.copied(t, filepath.Join("..", "..", "examples", "whoami"))
 	state, pool := t.TempDir(), newPool().String()
 	var addresses []string
 	for range 2 {

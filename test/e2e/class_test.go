@@ -215,6 +215,7 @@ func TestAWS(t *testing.T) {
 		"BackendThatWantsACertificate":                 tellBackendThatWantsACertificate,
 		"SessionsOutliveTheirProcess":                  tellSessionsOutliveTheirProcess,
 		"GatewayDeletedWhileTheCloudIsDown":            tellGatewayDeletedWhileAWSIsDown,
+		"StateDirKeepsAddresses":                       tellStateDirKeepsAddresses,
 		"InvalidManifestsSayWhyAndCostNothingElse":     tellInvalidManifestsSayWhyAndCostNothingElse,
 		"MissingBackendAnswers500":                     tellMissingBackendAnswers500,
 		"BadCertificateCostsItsListenerOnly":           tellBadCertificateCostsItsListenerOnly,
