@@ -78,7 +78,9 @@ func (a *auditor) audit(ctx context.Context) (time.Duration, error) {
 		if ctx.Err() != nil || !a.inUse(x) {
 			continue
 		}
-		if err := a.auditCloud(ctx, x); err != nil {
+		err := a.auditCloud(ctx, x)
+		c.noteReach(ctx, x, err)
+		if err != nil {
 			errs = multierror.Append(errs, fmt.Errorf("%s: %w", p.Name(), err))
 		}
 	}

@@ -130,6 +130,7 @@ type Controller struct {
 	writer    *writer
 	missing   []string
 	wakes     chan event.GenericEvent
+	classes   chan event.GenericEvent // wakes them
 	wakeups   *wakeups
 	newborns  *newborns
 	auditor   *auditor
@@ -203,6 +204,7 @@ func prepare(mgr manager.Manager, cfg Config) (*Controller, error) {
 		events:    mgr.GetEventRecorder("cloudgate"),
 		missing:   missing,
 		wakes:     make(chan event.GenericEvent),
+		classes:   make(chan event.GenericEvent),
 		wakeups:   &wakeups{since: make(map[types.NamespacedName]wakeup)},
 		newborns:  &newborns{by: make(map[types.NamespacedName]*v1alpha1.LoadBalancer)},
 	}

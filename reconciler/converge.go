@@ -23,6 +23,7 @@ type executor struct {
 	timeout  time.Duration // of one call
 	metrics  *metrics
 	networks networks
+	reach    reach
 }
 
 // failure is a step that did not succeed.

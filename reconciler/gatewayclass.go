@@ -76,6 +76,7 @@ func (c *Controller) classStatus(class *gwv1.GatewayClass) gwv1.GatewayClassStat
 	if x := c.executorOf(class.Spec.ControllerName); x != nil {
 		features = x.provider.Features()
 		verdict.GatewayServices = c.cfg.GatewayServices
+		verdict.Reach = x.reach.verdict()
 	} else {
 		verdict.Unsupported = "this controller has no provider for " + string(class.Spec.ControllerName)
 	}

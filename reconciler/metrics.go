@@ -21,6 +21,7 @@ type metrics struct {
 	drift       *prometheus.CounterVec
 	orphans     *prometheus.CounterVec
 	writes      *prometheus.CounterVec
+	audited     *prometheus.GaugeVec
 }
 
 // seconds are the buckets of durations from a watch event in memory to a cloud that takes its time.
@@ -43,6 +44,11 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 			Help: "Owners without a Gateway whose resources were deleted."}, []string{"provider"}),
 		writes: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "cloudgate_status_writes_total",
 			Help: "Writes of statuses, by kind and outcome."}, []string{"kind", "outcome"}),
+		audited: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "cloudgate_last_audit_timestamp_seconds",
+			Help: "When the last audit that could read the whole cloud ended, in seconds since 1970, by provider."}, []string{"provider"}),
+	}
+	if err := register(r, &m.audited); err != nil {
+		return nil, err
 	}
 	for _, vec := range []**prometheus.CounterVec{&m.calls, &m.steps, &m.drift, &m.orphans, &m.writes} {
 		if err := register(r, vec); err != nil {

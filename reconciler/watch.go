@@ -105,6 +105,7 @@ func (c *Controller) watch(mgr manager.Manager) error {
 
 	w.add(classes, "GatewayClass", &gwv1.GatewayClass{}, &handler.EnqueueRequestForObject{}, c.writer.echoless())
 	w.add(classes, "GatewayConfig", &v1alpha1.GatewayConfig{}, requests(m.classesOf, func(types.NamespacedName) {}), predicate.GenerationChangedPredicate{})
+	w.source(classes, source.Channel(c.classes, &handler.EnqueueRequestForObject{}))
 	w.add(classes, "Gateway", &gwv1.Gateway{}, handler.EnqueueRequestsFromMapFunc(classOf), classChanged())
 	return w.err
 }

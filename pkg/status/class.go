@@ -43,6 +43,7 @@ func Class(c *gwv1.GatewayClass, v ClassVerdict, f ir.Features, now metav1.Time)
 		conds.set(version, metav1.ConditionFalse, string(gwv1.GatewayClassReasonUnsupportedVersion),
 			fmt.Sprintf("The installed Gateway API CRDs are %s. Supported are %s; Cloudgate does what it can.", v.BundleVersion, supportedText))
 	}
+	v.Reach.put(conds)
 	out.Conditions = conds.list
 	out.SupportedFeatures = supportedFeatures(f, v)
 	return out

@@ -62,4 +62,6 @@ type ClassVerdict struct {
 	Missing []string
 	// GatewayServices tells that each Gateway gets a Service, which has the labels and annotations of its infrastructure.
 	GatewayServices bool
+	// Reach is what the last audit of the class's cloud came to. Where there was none yet, what was said before stands.
+	Reach Reach
 }
