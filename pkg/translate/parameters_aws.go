@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"maps"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -31,6 +32,7 @@ func mergeAWS(base, over *v1alpha1.AWSConfig) *v1alpha1.AWSConfig {
 	mergeValue(&out.Subnets, over.Subnets)
 	mergeValue(&out.BackendSecurityGroups, over.BackendSecurityGroups)
 	mergeValue(&out.Certificates, over.Certificates)
+	mergeValue(&out.TrustStoreBucket, over.TrustStoreBucket)
 	mergeValue(&out.AccessLogs, over.AccessLogs)
 	mergeValue(&out.IgnoreClientCertificateExpiry, over.IgnoreClientCertificateExpiry)
 	mergeValue(&out.AdvertiseTrustStoreCANames, over.AdvertiseTrustStoreCANames)
@@ -107,6 +109,12 @@ func groupsOf(g *v1alpha1.AWSBackendSecurityGroups) *[]string {
 	return &g.IDs
 }
 
+// What the schema of a GatewayConfig says of a bucket for trust stores.
+var (
+	bucketName   = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
+	bucketPrefix = regexp.MustCompile(`^([0-9A-Za-z_-][0-9A-Za-z/._-]{0,99})?$`)
+)
+
 // maxIdleTimeout is the longest that an application load balancer takes.
 const maxIdleTimeout = 4000 * time.Second
 
@@ -146,7 +154,18 @@ func checkAWS(c *v1alpha1.AWSConfig) (field, fault string) {
 			return "aws.idleTimeout", string(*c.IdleTimeout)
 		}
 	}
-	if c.AccessLogs != nil && c.AccessLogs.Bucket == "" {
+	return checkAWSBuckets(c)
+}
+
+// checkAWSBuckets is checkAWS for buckets.
+func checkAWSBuckets(c *v1alpha1.AWSConfig) (field, fault string) {
+	b := c.TrustStoreBucket
+	switch {
+	case b != nil && !bucketName.MatchString(b.Name):
+		return "aws.trustStoreBucket.name", b.Name
+	case b != nil && !bucketPrefix.MatchString(b.Prefix):
+		return "aws.trustStoreBucket.prefix", b.Prefix
+	case c.AccessLogs != nil && c.AccessLogs.Bucket == "":
 		return "aws.accessLogs.bucket", ""
 	}
 	return "", ""

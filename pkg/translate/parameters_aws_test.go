@@ -39,6 +39,9 @@ func TestCheckConfig(t *testing.T) {
 		{reason: "too much of it", spec: aws(v1alpha1.AWSConfig{IdleTimeout: duration("2h")}), want: "aws.idleTimeout"},
 		{reason: "not a duration", spec: aws(v1alpha1.AWSConfig{IdleTimeout: duration("soon")}), want: "aws.idleTimeout"},
 		{reason: "logs to nowhere", spec: aws(v1alpha1.AWSConfig{AccessLogs: &v1alpha1.AWSAccessLogs{Prefix: "x"}}), want: "aws.accessLogs.bucket"},
+		{reason: "no name of a bucket", spec: aws(v1alpha1.AWSConfig{TrustStoreBucket: &v1alpha1.AWSTrustStoreBucket{Name: "Bucket"}}), want: "aws.trustStoreBucket.name"},
+		{reason: "out of the bucket", spec: aws(v1alpha1.AWSConfig{TrustStoreBucket: &v1alpha1.AWSTrustStoreBucket{Name: "bundles", Prefix: "../x"}}),
+			want: "aws.trustStoreBucket.prefix"},
 	} {
 		if got, _ := checkConfig(&test.spec); got != test.want {
 			t.Errorf("%s: the field at fault is %q, want %q", test.reason, got, test.want)
@@ -56,7 +59,8 @@ func TestMergeAWSForgetsNoField(t *testing.T) {
 		BackendSecurityGroups: &v1alpha1.AWSBackendSecurityGroups{Manage: true, ClusterName: "c"}, IPAddressType: v1alpha1.AWSDualStack,
 		Tags: map[string]v1alpha1.AWSValue{"a": "1"}, Certificates: &v1alpha1.AWSCertificates{Discover: true}, SSLPolicy: "p",
 		TrustStoreARN: "arn", IgnoreClientCertificateExpiry: flag(true), AdvertiseTrustStoreCANames: flag(false),
-		AccessLogs: &v1alpha1.AWSAccessLogs{Bucket: "b"}, IdleTimeout: duration("1s"), DeletionProtection: flag(true),
+		TrustStoreBucket: &v1alpha1.AWSTrustStoreBucket{Name: "bundles"},
+		AccessLogs:       &v1alpha1.AWSAccessLogs{Bucket: "b"}, IdleTimeout: duration("1s"), DeletionProtection: flag(true),
 		LoadBalancerAttributes: map[string]v1alpha1.AWSValue{"a": "1"}, TargetGroupAttributes: map[string]v1alpha1.AWSValue{"a": "1"},
 		ListenerAttributes: map[string]v1alpha1.AWSValue{"a": "1"},
 	}

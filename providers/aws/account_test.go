@@ -59,6 +59,7 @@ func openAccount(t *testing.T, change func(*fakeaws.Config)) *account {
 		t.Fatal(err)
 	}
 	a := &account{cloud: cloud, region: cloud.Region(testRegion), journal: journal.New(200_000)}
+	makeBucket(t, a.region, testBucket)
 	a.api, a.url = serve(t, cloud, func(c *awsapi.Config) { c.Journal = a.journal })
 	_, quiet := serve(t, cloud, func(*awsapi.Config) {})
 	t.Cleanup(func() {
@@ -168,6 +169,7 @@ func (a *account) Resources(t *testing.T) int {
 		Includes: &acmtypes.Filters{KeyTypes: acmtypes.KeyAlgorithm("").Values()},
 	})
 	check(t, err)
+	total += len(a.trustStores(t)) + len(a.files(t))
 	return total + len(groups.TargetGroups) + len(certificates.CertificateSummaryList) + len(a.securityGroups(t))
 }
 

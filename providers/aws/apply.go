@@ -52,6 +52,8 @@ func (a *applier) create(ctx context.Context, want graph.Node) (graph.Node, erro
 		return a.createNodeAccess(ctx, want, spec)
 	case *Certificate:
 		return a.createCertificate(ctx, want, spec)
+	case *TrustStore:
+		return a.createTrustStore(ctx, want, spec)
 	case *LoadBalancer:
 		return a.createLoadBalancer(ctx, want, spec)
 	case *Listener:
@@ -72,6 +74,8 @@ func (a *applier) update(ctx context.Context, want, got graph.Node) (graph.Node,
 		return a.updateNodeAccess(ctx, want, spec, got)
 	case *Certificate:
 		return a.updateCertificate(ctx, want, spec, got)
+	case *TrustStore:
+		return a.updateTrustStore(ctx, want, spec, got)
 	case *LoadBalancer:
 		return a.updateLoadBalancer(ctx, want, spec, got)
 	case *Listener:
@@ -94,6 +98,8 @@ func (a *applier) delete(ctx context.Context, got graph.Node) (graph.Node, error
 		err = a.deleteNodeAccess(ctx, got)
 	case KindCertificate:
 		err = a.deleteCertificate(ctx, got)
+	case KindTrustStore:
+		err = a.deleteTrustStore(ctx, got)
 	case KindLoadBalancer:
 		err = a.deleteLoadBalancer(ctx, got)
 	case KindListener:
@@ -108,7 +114,7 @@ func (a *applier) delete(ctx context.Context, got graph.Node) (graph.Node, error
 	switch {
 	case err == nil, isGone(err):
 		return graph.Node{}, nil
-	case hasCode(err, codeResourceInUse, codeDependencyViolation, codeGroupInUse, codeCertificateInUse):
+	case hasCode(err, codeResourceInUse, codeDependencyViolation, codeGroupInUse, codeCertificateInUse, codeTrustStoreInUse):
 		got.Pending, got.Deleting = inWords(got.ID)+" is deleted as soon as AWS lets go of what uses it", true
 		return got, nil
 	default:
@@ -124,6 +130,8 @@ func inWords(id graph.ID) string {
 		return "load balancer " + id.Name
 	case KindTargetGroup:
 		return "target group " + id.Name
+	case KindTrustStore:
+		return "trust store " + id.Name
 	case KindSecurityGroup:
 		return "security group " + id.Name
 	default:
@@ -188,6 +196,9 @@ func refsOf(spec graph.Spec) []graph.ID {
 		for _, c := range s.Certificates {
 			add(KindCertificate, c.Node)
 		}
+		if s.Clients != nil {
+			add(KindTrustStore, s.Clients.TrustStore)
+		}
 		addAction(s.Default)
 	case *Rule:
 		addAction(s.Action)
@@ -220,7 +231,7 @@ func (a *applier) adopt(op, place string, want, n graph.Node) (graph.Node, error
 
 // isNamed tells whether resources of a kind have names in AWS. Nobody else gives one that begins as ours.
 func isNamed(kind graph.Kind) bool {
-	return kind == KindLoadBalancer || kind == KindTargetGroup || kind == KindSecurityGroup
+	return kind == KindLoadBalancer || kind == KindTargetGroup || kind == KindSecurityGroup || kind == KindTrustStore
 }
 
 func foreign(op, place string) error {

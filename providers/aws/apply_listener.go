@@ -40,14 +40,16 @@ func (a *applier) createListener(ctx context.Context, want graph.Node, spec *Lis
 		in.AlpnPolicy = wireALPN(spec.ALPN)
 	}
 	if spec.Clients != nil {
-		in.MutualAuthentication = wireClients(spec.Clients)
+		if in.MutualAuthentication, err = a.clients(op, spec.Clients); err != nil {
+			return graph.Node{}, err
+		}
 	}
 	out, err := call(ctx, a.elb.CreateListener, in)
 	if hasCode(err, codeDuplicateListener) {
 		return a.adoptListener(ctx, op, want, spec, lb)
 	}
 	if err != nil {
-		return graph.Node{}, certificateGone(err, spec.Certificates)
+		return graph.Node{}, notThere(err, spec)
 	}
 	if len(out.Listeners) != 1 || aws.ToString(out.Listeners[0].ListenerArn) == "" {
 		return graph.Node{}, badAnswer(op)
@@ -78,6 +80,15 @@ func certificateGone(err error, choices []CertificateChoice) error {
 		return err
 	}
 	return &cloud.Error{Kind: cloud.Invalid, Op: e.Op, Err: e.Err}
+}
+
+// notThere is certificateGone for all that a listener names.
+func notThere(err error, spec *Listener) error {
+	var e *cloud.Error
+	if spec.Clients != nil && isForeign(spec.Clients.TrustStore) && hasCode(err, codeTrustStoreNotFound) && errors.As(err, &e) {
+		return &cloud.Error{Kind: cloud.Invalid, Op: e.Op, Err: e.Err}
+	}
+	return certificateGone(err, spec.Certificates)
 }
 
 // adoptListener looks at the listener that has our port.
@@ -174,7 +185,7 @@ func (a *applier) updateListener(ctx context.Context, want graph.Node, spec *Lis
 		return graph.Node{}, err
 	}
 	if err := a.modifyListener(ctx, op, got.External, spec, have, certificates); err != nil {
-		return graph.Node{}, certificateGone(err, spec.Certificates)
+		return graph.Node{}, notThere(err, spec)
 	}
 	if err := a.setListenerAttributes(ctx, got.External, attributeChanges(spec.Attributes, have.Attributes)); err != nil {
 		return graph.Node{}, err
@@ -226,7 +237,10 @@ func (a *applier) listenerChanges(
 		in.AlpnPolicy, changes = want, true
 	}
 	if !reflect.DeepEqual(spec.Clients, have.Clients) {
-		in.MutualAuthentication, changes = wireClients(spec.Clients), true
+		changes = true
+		if in.MutualAuthentication, err = a.clients(op, spec.Clients); err != nil {
+			return nil, false, err
+		}
 	}
 	if !reflect.DeepEqual(spec.Default.content(), have.Default.content()) {
 		changes = true

@@ -97,20 +97,24 @@ func wireTransforms(r *Rule) []elbtypes.RuleTransform {
 	return list
 }
 
-func wireClients(m *MutualAuthentication) *elbtypes.MutualAuthenticationAttributes {
+func (a *applier) clients(op string, m *MutualAuthentication) (*elbtypes.MutualAuthenticationAttributes, error) {
 	if m == nil {
-		return &elbtypes.MutualAuthenticationAttributes{Mode: aws.String(clientsOff)}
+		return &elbtypes.MutualAuthenticationAttributes{Mode: aws.String(clientsOff)}, nil
 	}
 	out := &elbtypes.MutualAuthenticationAttributes{Mode: aws.String(m.Mode)}
-	if m.TrustStoreARN != "" {
-		out.TrustStoreArn = aws.String(m.TrustStoreARN)
+	if m.TrustStore != "" {
+		arn, err := a.resolve(op, KindTrustStore, m.TrustStore)
+		if err != nil {
+			return nil, err
+		}
+		out.TrustStoreArn = aws.String(arn)
 		out.IgnoreClientCertificateExpiry = aws.Bool(m.IgnoreExpiry)
 		out.AdvertiseTrustStoreCaNames = elbtypes.AdvertiseTrustStoreCaNamesEnumOff
 		if m.AdvertiseCANames {
 			out.AdvertiseTrustStoreCaNames = elbtypes.AdvertiseTrustStoreCaNamesEnumOn
 		}
 	}
-	return out
+	return out, nil
 }
 
 func wireALPN(policy string) []string {

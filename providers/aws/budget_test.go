@@ -154,8 +154,8 @@ func TestRestartBudget(t *testing.T) {
 	if len(mutating) != 0 {
 		t.Errorf("want no changing call, got %v", mutating)
 	}
-	// A page of load balancers, one of target groups, one each of groups, permissions and certificates, and the tags of 200 and 400, 20 a call.
-	if want := 5 + gateways/20 + 2*gateways/20; len(reads) > want {
+	// A page of load balancers, one of target groups, one each of groups, permissions, certificates and trust stores, and the tags of 200 and 400, 20 a call.
+	if want := 6 + gateways/20 + 2*gateways/20; len(reads) > want {
 		t.Errorf("want at most %d reads, got %d: %v", want, len(reads), reads)
 	}
 	if len(all) != gateways {

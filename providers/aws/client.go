@@ -21,6 +21,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	tagging "github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go/logging"
 
 	"github.com/cloudgate-dev/cloudgate/pkg/cloud"
@@ -54,6 +55,7 @@ type Provider struct {
 	ec2     *ec2.Client
 	acm     *acm.Client
 	tagging *tagging.Client
+	s3      *s3.Client
 
 	region string
 
@@ -107,8 +109,10 @@ func New(ctx context.Context, c Config) (*Provider, error) {
 		ec2:     ec2.NewFromConfig(cfg),
 		acm:     acm.NewFromConfig(cfg),
 		tagging: tagging.NewFromConfig(cfg),
-		region:  c.Region,
-		vpc:     c.VPC,
+		// What answers in place of AWS has no host for each bucket.
+		s3:     s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = c.Endpoint != "" }),
+		region: c.Region,
+		vpc:    c.VPC,
 	}, nil
 }
 

@@ -47,6 +47,7 @@ type compiler struct {
 
 	application, transport balancer    // the two load balancers there can be
 	candidates             []candidate // rules of the Application Load Balancer
+	verifying              int         // listeners of the Application Load Balancer that verify their clients
 	out                    cloud.Compiled
 	told                   map[told]bool
 }

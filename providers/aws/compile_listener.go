@@ -34,11 +34,16 @@ func (c *compiler) httpListener(l *ir.Listener) {
 	if l.Protocol == ir.ProtocolHTTPS {
 		spec.Protocol, spec.SSLPolicy = protocolHTTPS, c.sslPolicy()
 		var ok bool
-		if spec.Clients, ok = c.mutualAuthentication(l); !ok {
+		var certificates []graph.ID
+		if spec.Clients, refs, ok = c.clientTrust(l); !ok {
 			return
 		}
-		if servers, spec.Certificates, refs = c.certificatesOf(&c.application, l); len(servers) == 0 {
+		if servers, spec.Certificates, certificates = c.certificatesOf(&c.application, l); len(servers) == 0 {
 			return
+		}
+		refs = append(refs, certificates...)
+		if spec.Clients != nil && spec.Clients.Mode == clientsVerified {
+			c.verifying++
 		}
 	}
 	id := b.listenerID(spec.Protocol, l.Port)
@@ -93,25 +98,6 @@ func (c *compiler) refuseServers(servers []ir.Server, kind cloud.Kind, text stri
 	for i := range servers {
 		c.refuse(servers[i].Source, kind, text)
 	}
-}
-
-// mutualAuthentication says how clients prove themselves. A listener whose clients cannot be asked is refused: it must not serve others.
-func (c *compiler) mutualAuthentication(l *ir.Listener) (*MutualAuthentication, bool) {
-	switch {
-	case l.Clients == nil:
-		return nil, true
-	case l.Clients.InsecureFallback:
-		return &MutualAuthentication{Mode: "passthrough"}, true
-	case c.settings.TrustStoreARN == "":
-		c.refuseServers(l.Servers, cloud.Unsupported, "clients are validated by a trust store in AWS, and the GatewayConfig names none in spec.aws.trustStoreARN")
-		return nil, false
-	}
-	return &MutualAuthentication{
-		Mode:             "verify",
-		TrustStoreARN:    c.settings.TrustStoreARN,
-		IgnoreExpiry:     c.settings.IgnoreClientCertificateExpiry,
-		AdvertiseCANames: c.settings.AdvertiseTrustStoreCANames,
-	}, true
 }
 
 // certificatesOf returns the servers of a listener for which there is a certificate, the certificates, and what of them is in the graph. The

@@ -5,6 +5,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	tagging "github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/cloudgate-dev/cloudgate/pkg/cloud"
 )
@@ -26,6 +27,12 @@ const (
 	codeNoSuchPermission      = "InvalidPermission.NotFound"
 	codeNoSuchGroupRule       = "InvalidSecurityGroupRuleId.NotFound"
 	codeTargetGroupNotFound   = "TargetGroupNotFound"
+	codeTrustStoreNotFound    = "TrustStoreNotFound"
+	codeTrustStoreInUse       = "TrustStoreInUse"
+	codeDuplicateTrustStore   = "DuplicateTrustStoreName"
+	codeNoSuchBucket          = "NoSuchBucket"
+	codeOtherRegion           = "PermanentRedirect"            // of a bucket
+	codeOtherRegionSigned     = "AuthorizationHeaderMalformed" // says the same
 )
 
 // kinds say what a code means for what happens next. A code that is not here is judged by the status of its answer.
@@ -62,20 +69,22 @@ func listKinds() map[string]cloud.Kind {
 	// What we know of the cloud is old.
 	add(cloud.Conflict,
 		codeDuplicateLoadBalancer, codeDuplicateTargetGroup, codeDuplicateListener, codePriorityInUse, codeResourceInUse, codeDependencyViolation,
+		codeDuplicateTrustStore, codeTrustStoreInUse, "TrustStoreNotReady", "OperationAborted",
 		codeDuplicateGroup, codeGroupInUse, codeDuplicatePermission, "TargetGroupAssociationLimit", codeCertificateInUse, "ConflictException",
 		"ConcurrentModificationException", "IncorrectState", "PaginationTokenExpiredException", "ConcurrentTagAccess")
 	add(cloud.NotFound,
-		"LoadBalancerNotFound", "ListenerNotFound", "RuleNotFound", codeTargetGroupNotFound, codeCertificateNotFound, "ResourceNotFound",
+		"LoadBalancerNotFound", "ListenerNotFound", "RuleNotFound", codeTargetGroupNotFound, codeTrustStoreNotFound, codeCertificateNotFound, "ResourceNotFound",
 		"ResourceNotFoundException", "InvalidGroup.NotFound", "InvalidGroupId.Malformed", codeNoSuchPermission, codeNoSuchGroupRule)
 	// Some of these name what the user gave.
 	add(cloud.Invalid,
 		"ValidationError", "ValidationException", "InvalidParameterValue", "InvalidParameterCombination", "InvalidParameter",
 		"InvalidParameterException", "MissingParameter", "MalformedQueryString", "InvalidAction", "InvalidConfigurationRequest",
 		"InvalidLoadBalancerAction", "InvalidScheme", "InvalidSecurityGroup", "InvalidSubnet", "InvalidTarget", "SubnetNotFound",
-		"SSLPolicyNotFound", "ALPNPolicyNotFound", "TrustStoreNotFound", "TrustStoreNotReady", "UnsupportedProtocol", "IncompatibleProtocols",
+		"SSLPolicyNotFound", "ALPNPolicyNotFound", "CaCertificatesBundleNotFound", "InvalidCaCertificatesBundle", "UnsupportedProtocol", "IncompatibleProtocols",
 		"AvailabilityZoneNotSupported", "AllocationIdNotFound", "DuplicateTagKeys", "UnsupportedOperation", "Unsupported",
 		"InvalidVpcID.NotFound", "InvalidVpcID.Malformed", "InvalidSubnetID.NotFound", "InvalidSubnetID.Malformed", "InvalidGroup.Reserved", "ALPNPolicyNotSupported",
 		"InvalidPermission.Malformed", "InvalidPermission", "VPCIdNotSpecified", "InvalidArnException", "InvalidArgsException",
+		codeNoSuchBucket, codeOtherRegion, codeOtherRegionSigned, "InvalidBucketName", "EntityTooLarge", "InvalidArgument", "InvalidTag", "KeyTooLongError",
 		"InvalidStateException", "InvalidTagException", "TagPolicyException", "ConstraintViolationException", "InvalidID")
 	return list
 }

@@ -156,7 +156,7 @@ func TestNoCredentials(t *testing.T) {
 
 func TestCallOutsideTheListIsNotMade(t *testing.T) {
 	p := providerOf(t, func(http.ResponseWriter, *http.Request) { t.Error("the call was made") })
-	_, err := call(t.Context(), p.elb.DeleteTrustStore, &elb.DeleteTrustStoreInput{TrustStoreArn: aws.String("a")})
+	_, err := call(t.Context(), p.elb.ModifyTrustStore, &elb.ModifyTrustStoreInput{TrustStoreArn: aws.String("a")})
 	if cloud.KindOf(err) != cloud.Invalid {
 		t.Errorf("got %v", err)
 	}

@@ -11,12 +11,11 @@ func Features() ir.Features {
 		ir.FeatureSeveralCertificates, ir.FeaturePathRegex, ir.FeatureHeaderRegex, ir.FeatureMethodMatch,
 		ir.FeatureRedirect, ir.FeatureRedirectScheme, ir.FeatureRedirectPort, ir.FeatureRedirectPath,
 		ir.FeatureHostRewrite, ir.FeaturePathRewrite, ir.FeatureBackendWebSocket,
-		ir.FeatureDrainTimeout, ir.FeatureLeastRequest, ir.FeatureHealthCheck,
+		ir.FeatureClientValidation, ir.FeatureDrainTimeout, ir.FeatureLeastRequest, ir.FeatureHealthCheck,
 	} {
 		f[name] = ir.Support{Grade: ir.Exact}
 	}
 	for name, difference := range map[ir.Feature]string{
-		ir.FeatureClientValidation:       "clients are verified by the trust store in AWS that the GatewayConfig names, not by the referenced certificates",
 		ir.FeatureClientInsecureFallback: "certificates of clients are not verified at all, and passed on to backends in the header X-Amzn-Mtls-Clientcert",
 		ir.FeatureQueryMatch:             "the case of letters in names and values of query parameters makes no difference",
 		ir.FeatureBackendHTTP2:           "that takes an HTTPS listener, and requests of clients that do not speak HTTP/2 are answered with status 464",

@@ -5,6 +5,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	tagging "github.com/aws/aws-sdk-go-v2/service/resourcegroupstaggingapi"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"golang.org/x/time/rate"
 )
 
@@ -48,6 +49,7 @@ var budgets = map[class]budget{
 	{acm.ServiceID, changing}:       {4, 4},
 	{acm.ServiceID, importing}:      {0.9, 1},
 	{tagging.ServiceID, describing}: {5, 8},
+	{s3.ServiceID, changing}:        {20, 40},
 }
 
 // yielding are the calls that others of their class go before. AWS grants few calls that make or delete load balancers, a dozen a minute:
@@ -68,7 +70,7 @@ func listOperations() map[operation]classKind {
 	add(elb.ServiceID, describing,
 		"DescribeLoadBalancers", "DescribeLoadBalancerAttributes", "DescribeListeners", "DescribeListenerAttributes",
 		"DescribeListenerCertificates", "DescribeRules", "DescribeTags", "DescribeTargetGroups", "DescribeTargetGroupAttributes",
-		"DescribeTargetHealth")
+		"DescribeTargetHealth", "DescribeTrustStores")
 	add(elb.ServiceID, creating,
 		"CreateLoadBalancer", "DeleteLoadBalancer", "SetSecurityGroups", "SetSubnets", "SetIpAddressType")
 	add(elb.ServiceID, changing,
@@ -77,7 +79,9 @@ func listOperations() map[operation]classKind {
 		"AddListenerCertificates", "RemoveListenerCertificates",
 		"CreateRule", "ModifyRule", "DeleteRule", "SetRulePriorities",
 		"CreateTargetGroup", "ModifyTargetGroup", "ModifyTargetGroupAttributes", "DeleteTargetGroup",
+		"CreateTrustStore", "DeleteTrustStore",
 		"AddTags", "RemoveTags")
+	add(s3.ServiceID, changing, "PutObject", "DeleteObject")
 	add(elb.ServiceID, registering, "RegisterTargets", "DeregisterTargets")
 	add(ec2.ServiceID, describing,
 		"DescribeVpcs", "DescribeSubnets", "DescribeRouteTables", "DescribeAvailabilityZones", "DescribeSecurityGroups",

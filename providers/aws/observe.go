@@ -71,6 +71,9 @@ func (inv *inventory) namesOf() namer {
 	for _, c := range inv.certificates {
 		known.add(KindCertificate, c.arn, "", c.tags)
 	}
+	for _, s := range inv.trustStores {
+		known.add(KindTrustStore, s.arn, aws.ToString(s.has.Name), s.tags)
+	}
 	for _, g := range inv.targetGroups {
 		known.add(KindTargetGroup, g.arn, aws.ToString(g.has.TargetGroupName), g.tags)
 	}
@@ -87,6 +90,7 @@ func (inv *inventory) sort() {
 	sortTagged(inv.groups)
 	sortTagged(inv.permissions)
 	sortTagged(inv.certificates)
+	sortTagged(inv.trustStores)
 }
 
 func sortTagged[T any](list []tagged[T]) {
@@ -123,6 +127,10 @@ func (inv *inventory) byOwner() map[ir.OwnerKey]*inventory {
 		o := of(v.tags)
 		o.certificates = append(o.certificates, v)
 	}
+	for _, v := range inv.trustStores {
+		o := of(v.tags)
+		o.trustStores = append(o.trustStores, v)
+	}
 	return out
 }
 
@@ -139,6 +147,13 @@ func (inv *inventory) shallow() map[ir.OwnerKey]graph.Graph {
 			for id, n := range g {
 				if n.External == lb.arn {
 					g[id] = withState(n, lb.has)
+				}
+			}
+		}
+		for _, s := range own.trustStores {
+			for id, n := range g {
+				if n.External == s.arn {
+					g[id] = withTrustStoreState(n, s.has)
 				}
 			}
 		}
@@ -198,6 +213,10 @@ func (p *Provider) observeOwner(ctx context.Context, inv *inventory) (graph.Grap
 	}
 	for _, group := range inv.groups {
 		n := groupNode(known, group)
+		g[n.ID] = n
+	}
+	for _, s := range inv.trustStores {
+		n := trustStoreNode(known, s)
 		g[n.ID] = n
 	}
 	for _, n := range nodeAccessOf(inv.permissions, known) {

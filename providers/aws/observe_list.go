@@ -41,6 +41,7 @@ type inventory struct {
 	groups        []tagged[ec2types.SecurityGroup]
 	permissions   []tagged[ec2types.SecurityGroupRule]
 	certificates  []tagged[string]
+	trustStores   []tagged[elbtypes.TrustStore]
 }
 
 // list reads an inventory, by pages whatever the number of owners.
@@ -52,6 +53,7 @@ func (p *Provider) list(ctx context.Context, scope cloud.Scope) (*inventory, err
 	g.Go(func() (err error) { inv.groups, err = p.listGroups(ctx, scope); return })
 	g.Go(func() (err error) { inv.permissions, err = p.listPermissions(ctx, scope); return })
 	g.Go(func() (err error) { inv.certificates, err = p.listCertificates(ctx, scope); return })
+	g.Go(func() (err error) { inv.trustStores, err = p.listTrustStores(ctx, scope); return })
 	if err := g.Wait(); err != nil {
 		return nil, err
 	}

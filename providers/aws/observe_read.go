@@ -126,7 +126,7 @@ func (p *Provider) readListenerAlone(ctx context.Context, known namer, id graph.
 	}
 	spec := &Listener{
 		Marked: observedMark(l.tags), Port: uint16(aws.ToInt32(l.has.Port)), Protocol: string(l.has.Protocol),
-		SSLPolicy: aws.ToString(l.has.SslPolicy), Default: readActions(known, l.has.DefaultActions), Clients: readClients(l.has.MutualAuthentication),
+		SSLPolicy: aws.ToString(l.has.SslPolicy), Default: readActions(known, l.has.DefaultActions), Clients: readClients(known, l.has.MutualAuthentication),
 		Attributes: make(map[string]string, len(attributes.Attributes)),
 	}
 	if len(l.has.AlpnPolicy) > 0 && l.has.AlpnPolicy[0] != alpnNone {

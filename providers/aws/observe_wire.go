@@ -130,12 +130,12 @@ func readRewrite(rewrites []elbtypes.RewriteConfig) *Rewrite {
 	return &Rewrite{Regex: aws.ToString(rewrites[0].Regex), Replace: aws.ToString(rewrites[0].Replace)}
 }
 
-func readClients(m *elbtypes.MutualAuthenticationAttributes) *MutualAuthentication {
+func readClients(known namer, m *elbtypes.MutualAuthenticationAttributes) *MutualAuthentication {
 	if m == nil || aws.ToString(m.Mode) == "" || aws.ToString(m.Mode) == clientsOff {
 		return nil
 	}
 	return &MutualAuthentication{
-		Mode: aws.ToString(m.Mode), TrustStoreARN: aws.ToString(m.TrustStoreArn), IgnoreExpiry: aws.ToBool(m.IgnoreClientCertificateExpiry),
+		Mode: aws.ToString(m.Mode), TrustStore: known.name(aws.ToString(m.TrustStoreArn)), IgnoreExpiry: aws.ToBool(m.IgnoreClientCertificateExpiry),
 		AdvertiseCANames: m.AdvertiseTrustStoreCaNames == elbtypes.AdvertiseTrustStoreCaNamesEnumOn,
 	}
 }

@@ -18,6 +18,7 @@ type settings struct {
 	Certificates                  settingsCerts      `json:"certificates"`
 	SSLPolicy                     string             `json:"sslPolicy"`
 	TrustStoreARN                 string             `json:"trustStoreARN"`
+	TrustStoreBucket              *settingsBucket    `json:"trustStoreBucket"`
 	IgnoreClientCertificateExpiry bool               `json:"ignoreClientCertificateExpiry"`
 	AdvertiseTrustStoreCANames    bool               `json:"advertiseTrustStoreCANames"`
 	AccessLogs                    *settingsLogs      `json:"accessLogs"`
@@ -42,6 +43,11 @@ type settingsBackend struct {
 type settingsCerts struct {
 	ARNs     []string `json:"arns"`
 	Discover bool     `json:"discover"`
+}
+
+type settingsBucket struct {
+	Name   string `json:"name"`
+	Prefix string `json:"prefix"`
 }
 
 type settingsLogs struct {

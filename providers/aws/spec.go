@@ -23,7 +23,7 @@ const (
 	KindTargetGroup graph.Kind = "targetgroup"
 )
 
-// A spec's references to other resources (TargetGroup, SecurityGroups, CertificateChoice.Node, NodeAccess.Sources) are their names in
+// A spec's references to other resources (TargetGroup, SecurityGroups, CertificateChoice.Node, NodeAccess.Sources, TrustStore) are their names in
 // the graph, without the kind, where they are the owner's, and the id or ARN that AWS knows where they are not. The same holds of specs
 // that were observed.
 
@@ -134,8 +134,8 @@ type CertificateChoice struct {
 
 // MutualAuthentication says how clients of an HTTPS listener prove themselves.
 type MutualAuthentication struct {
-	Mode             string `json:"mode"` // "verify" or "passthrough"
-	TrustStoreARN    string `json:"trustStoreARN,omitempty"`
+	Mode             string `json:"mode"`                 // "verify" or "passthrough"
+	TrustStore       string `json:"trustStore,omitempty"` // a name in the graph, or an ARN
 	IgnoreExpiry     bool   `json:"ignoreExpiry,omitempty"`
 	AdvertiseCANames bool   `json:"advertiseCANames,omitempty"`
 }

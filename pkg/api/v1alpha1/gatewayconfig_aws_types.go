@@ -5,7 +5,7 @@ import (
 )
 
 // AWSConfig is what a GatewayConfig says about load balancers in AWS. Where both a class and a Gateway set a field, the Gateway's wins: a
-// list, and each of subnets, backendSecurityGroups, certificates and accessLogs, as a whole; tags and attributes key by key.
+// list, and each of subnets, backendSecurityGroups, certificates, trustStoreBucket and accessLogs, as a whole; tags and attributes key by key.
 type AWSConfig struct {
 	// Subnets are where the load balancers are, at most one in each zone. Where neither the Gateway nor its class says, they are
 	// discovered: one per zone, of those that carry the tag kubernetes.io/role/elb (kubernetes.io/role/internal-elb for the reach Private),
@@ -58,7 +58,13 @@ type AWSConfig struct {
 	// +kubebuilder:validation:Pattern=`^[A-Za-z0-9-]+$`
 	SSLPolicy string `json:"sslPolicy,omitempty"`
 
-	// TrustStoreARN is the trust store that signs for the clients of HTTPS listeners whose Gateway validates them.
+	// TrustStoreBucket is the bucket in S3 for the certificates that Gateways validate their clients by: AWS makes trust stores of files there.
+	// Where it is not set, and trustStoreARN neither, HTTPS listeners whose Gateway validates clients are refused.
+	// +optional
+	TrustStoreBucket *AWSTrustStoreBucket `json:"trustStoreBucket,omitempty"`
+
+	// TrustStoreARN is the trust store that signs for the clients of HTTPS listeners whose Gateway validates them, in place of the
+	// certificates that the Gateway references.
 	// +optional
 	// +kubebuilder:validation:MaxLength=512
 	// +kubebuilder:validation:Pattern=`^arn:[a-z0-9-]+:elasticloadbalancing:[a-z0-9-]+:[0-9]+:truststore/[A-Za-z0-9/_-]+$`
@@ -176,6 +182,21 @@ const (
 	// AWSDualStack gives load balancers IPv4 and IPv6 addresses.
 	AWSDualStack AWSIPAddressType = "DualStack"
 )
+
+// AWSTrustStoreBucket says where files are put that trust stores are made of.
+type AWSTrustStoreBucket struct {
+	// Name of the bucket. It has to be there, in the region of the load balancers.
+	// +kubebuilder:validation:MinLength=3
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^[a-z0-9][a-z0-9.-]*[a-z0-9]$`
+	Name string `json:"name"`
+
+	// Prefix of the files' names, as a folder: a slash comes after it.
+	// +optional
+	// +kubebuilder:validation:MaxLength=100
+	// +kubebuilder:validation:Pattern=`^[0-9A-Za-z_-][0-9A-Za-z/._-]*$`
+	Prefix string `json:"prefix,omitempty"`
+}
 
 // AWSAccessLogs says where access logs are written.
 type AWSAccessLogs struct {
