@@ -78,6 +78,7 @@ func conflict(l *listener, others []*listener, mixed bool) bool {
 		case o.protocol != l.protocol, l.protocol == ir.ProtocolTCP, l.protocol == ir.ProtocolUDP:
 			protocols = append(protocols, fmt.Sprintf("%s (%s)", o.public(l), o.spec.Protocol))
 		case o.mode != l.mode && !mixed:
+			l.report.SupportedKinds = []gwv1.RouteGroupKind{} // the cloud supports no kind of route in such a configuration
 			protocols = append(protocols, fmt.Sprintf("%s (TLS, mode %s)", o.public(l), cmp.Or(value(o.spec.TLS.Mode), gwv1.TLSModeTerminate)))
 		case o.hostname == l.hostname:
 			hostnames = append(hostnames, o.public(l))
