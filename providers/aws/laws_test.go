@@ -4,7 +4,6 @@ import (
 	"path/filepath"
 	"testing"
 
-	fakeaws "github.com/cloudgate-dev/cloudgate/fake-cloud/world/aws"
 	"github.com/cloudgate-dev/cloudgate/pkg/translate"
 	"github.com/cloudgate-dev/cloudgate/pkg/translate/translatetest"
 	"github.com/cloudgate-dev/cloudgate/providers/providertest"
@@ -14,7 +13,7 @@ import (
 // that is refused, and what is left has to obey.
 func TestLaws(t *testing.T) {
 	providertest.Run(t, providertest.Config{
-		Open:    func(t *testing.T) providertest.Account { return openAccount(t, roomy) },
+		Open:    func(t *testing.T) providertest.Account { return openAccount(t, nil) },
 		Effects: []string{"error", "drop-reply", "unavailable", "throttle"},
 		Stride:  faultStride,
 		Costs: map[string]providertest.Cost{
@@ -32,11 +31,6 @@ func TestLaws(t *testing.T) {
 		},
 		More: stories(t),
 	})
-}
-
-// roomy raises the quota that the corpus' crowd of targets goes over.
-func roomy(c *fakeaws.Config) {
-	c.Quotas = map[string]int{"targets-per-application-load-balancer": 3000}
 }
 
 // unlike are the stories that no account can have as they are told.

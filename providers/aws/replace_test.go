@@ -1,6 +1,7 @@
 package aws_test
 
 import (
+	"net/netip"
 	"slices"
 	"testing"
 
@@ -56,4 +57,35 @@ func TestFullQuotaIsNoDeadEnd(t *testing.T) {
 		}
 	}
 	t.Error("the rules were not replaced")
+}
+
+// TestFullTargetQuotaIsNoDeadEnd replaces the targets of a group where there is room for no target more, and moves room from one group to another.
+func TestFullTargetQuotaIsNoDeadEnd(t *testing.T) {
+	a := openAccount(t, nil)
+	a.cloud.SetQuota("targets-per-application-load-balancer", 6)
+	s := providertest.NewSession(a.provider, testOwner)
+	groups := []string{a.defaultGroup(t)}
+	two := func(first, second []ir.Target) *ir.LoadBalancer {
+		lb := site(testOwner, groups, 2, 2)
+		lb.Pools[0].Targets, lb.Pools[1].Targets = first, second
+		return lb
+	}
+	at := func(from, n int) (out []ir.Target) {
+		for i := range n {
+			out = append(out, ir.Target{Address: netip.AddrFrom4([4]byte{127, 98, 7, byte(from + i)}), Port: 8080, Weight: 1})
+		}
+		return out
+	}
+	check(t, s.Converge(t.Context(), two(at(1, 3), at(11, 3))))
+	check(t, s.Converge(t.Context(), two(at(5, 3), at(15, 3)))) // all others
+	last := two(at(5, 5), at(15, 1))                            // one grows as the other shrinks
+	compiled, err := a.provider.Compile(last)
+	check(t, err)
+	for range 3 {
+		s.Known = false
+		if done, err := s.Pass(t.Context(), compiled.Graph); done && err == nil {
+			return
+		}
+	}
+	t.Error("the room of one group did not become the other's")
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/cloudgate-dev/cloudgate/fake-cloud/fault"
@@ -15,7 +16,7 @@ import (
 
 // oneGateway bounds the calls of an audit while one Gateway is in trouble: pages of everything, what that Gateway has, and a new try. Tags are
 // read for 20 rules in a call.
-const oneGateway = 24
+const oneGateway = 26
 
 // TestWrongCredentials: AWS does not know the controller's key, or not that secret.
 func TestWrongCredentials(t *testing.T) {
@@ -267,4 +268,45 @@ func TestDeletedBehindOurBack(t *testing.T) {
 	if n := w.eventCount("DriftRepaired"); n != 1 {
 		t.Errorf("want one event, got %d", n)
 	}
+}
+
+// TestRevokedWhileNothingChanges: nobody edits anything, and the class tells, once, that AWS is not looked after any more; what serves goes on.
+func TestRevokedWhileNothingChanges(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.apply(gateway("gw"), route("app", "gw", "web"))
+	w.run()
+	w.ready("gw")
+	w.rest()
+	w.audit()
+	if c := w.reachable(); c != nil {
+		t.Errorf("want no condition while AWS answers, got %s", describe(c))
+	}
+	w.keys.set("AKIDSOMEBODY", goodSecret)
+	for range 3 {
+		w.audit()
+	}
+	var c *metav1.Condition
+	w.until("the condition of the class", func() bool { c = w.reachable(); return c != nil }, func() string { return describe(c) })
+	if c.Status != metav1.ConditionFalse || c.Reason != "ProviderDenied" {
+		t.Errorf("want it False for ProviderDenied, got %s", describe(c))
+	}
+	w.says(c.Message, "does not accept the controller's credentials", "give it valid ones")
+	if n := w.eventCount("ProviderDenied"); n != 1 {
+		t.Errorf("want one event, got %d", n)
+	}
+	w.ready("gw")
+	w.lasting("credentials that are revoked while nothing changes", 2)
+	w.keys.set(goodKey, goodSecret)
+	w.audit()
+	w.until("the end of the condition", func() bool { c = w.reachable(); return c == nil }, func() string { return describe(c) })
+	w.inSync()
+}
+
+// reachable returns the condition of the class that says that AWS cannot be read, or nil.
+func (w *world) reachable() *metav1.Condition {
+	w.Helper()
+	c := class()
+	w.get(c)
+	return meta.FindStatusCondition(c.Status.Conditions, "cloudgate.dev/CloudReachable")
 }
