@@ -31,7 +31,10 @@ func newPlanCommand() *cobra.Command {
 With -f the manifests in files and folders are planned as if the cloud had nothing yet: no cluster and no cloud is asked. Without it
 the Gateways of a cluster are compared with what their cloud has now.
 
-Steps are + for what is created, ~ for what is updated and - for what is deleted, in an order in which they can be done.`,
+Steps are + for what is created, ~ for what is updated and - for what is deleted, in an order in which they can be done.
+
+Of a Gateway that is to take over load balancers that somebody else made, = is what gets the mark of the Gateway, and * what is to be known besides.
+The digest of the plan is the last line: who annotates the Gateway with it agrees to it.`,
 		Example: `  cloudgate plan -f examples/quickstart
   kubectl get gateways,httproutes,services,endpointslices -A -o yaml | cloudgate plan -f -
   cloudgate plan --gateway shop/web --fake-endpoint http://127.0.0.1:7070 --detailed-exitcode`,

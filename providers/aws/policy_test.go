@@ -25,7 +25,12 @@ type policy struct {
 
 func readPolicy(t *testing.T) policy {
 	t.Helper()
-	raw, err := os.ReadFile(filepath.Join("..", "..", "charts", "cloudgate", "files", "iam-policy.json"))
+	return readPolicyFile(t, "iam-policy.json")
+}
+
+func readPolicyFile(t *testing.T, name string) policy {
+	t.Helper()
+	raw, err := os.ReadFile(filepath.Join("..", "..", "charts", "cloudgate", "files", name))
 	if err != nil {
 		t.Fatal(err)
 	}

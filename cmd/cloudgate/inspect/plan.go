@@ -24,6 +24,7 @@ type GatewayPlan struct {
 	Class    string         `json:"class"`
 	Provider string         `json:"provider"`
 	Frozen   bool           `json:"frozen,omitempty"` // the Gateway is refused as a whole: what the cloud has stays
+	Adoption *Adoption      `json:"adoption,omitempty"`
 	Plan     plan.Plan      `json:"plan"`
 	Problems []tree.Problem `json:"problems,omitempty"`
 }
@@ -60,7 +61,7 @@ func Plan(ctx context.Context, scene Scene, providers Providers, got Got) (Plans
 		if !ok {
 			return nil, fmt.Errorf("no provider for %s", s.ControllerName)
 		}
-		p, err := planOne(ctx, s, provider, got)
+		p, err := planOne(ctx, scene, s, provider, got)
 		if err != nil {
 			return nil, fmt.Errorf("plan Gateway %s/%s: %w", s.Gateway.Namespace, s.Gateway.Name, err)
 		}
@@ -69,7 +70,7 @@ func Plan(ctx context.Context, scene Scene, providers Providers, got Got) (Plans
 	return plans, nil
 }
 
-func planOne(ctx context.Context, s *translate.Snapshot, provider cloud.Provider, got Got) (GatewayPlan, error) {
+func planOne(ctx context.Context, scene Scene, s *translate.Snapshot, provider cloud.Provider, got Got) (GatewayPlan, error) {
 	out := GatewayPlan{
 		Gateway: s.Gateway.Namespace + "/" + s.Gateway.Name, Class: string(s.Gateway.Spec.GatewayClassName), Provider: provider.Name(),
 	}
@@ -93,6 +94,13 @@ func planOne(ctx context.Context, s *translate.Snapshot, provider cloud.Provider
 			return out, nil
 		}
 		want = compiled.Graph
+		if out.Adoption, err = scene.adoption(ctx, provider, wanted.Owner, want, there, s); err != nil {
+			return out, err
+		}
+		if out.Adoption != nil {
+			out.Plan = out.Adoption.Plan
+			return out, nil
+		}
 	}
 	out.Plan, err = cloud.Diff(provider, want, there)
 	return out, err
@@ -101,7 +109,7 @@ func planOne(ctx context.Context, s *translate.Snapshot, provider cloud.Provider
 // Empty tells whether nothing would happen.
 func (p Plans) Empty() bool {
 	for _, g := range p {
-		if !g.Plan.Empty() {
+		if !g.Plan.Empty() || g.Adoption != nil && len(g.Adoption.Marks) > 0 {
 			return false
 		}
 	}
@@ -160,11 +168,19 @@ func (g GatewayPlan) writeText(w io.Writer, colour bool) error {
 	switch {
 	case g.Frozen:
 		b.WriteString("it is not accepted, so nothing is created, changed or deleted for it\n")
+	case g.Adoption != nil:
+		fmt.Fprintf(&b, "%s\n", g.Adoption.headline())
 	default:
 		fmt.Fprintf(&b, "%s\n", g.Plan.Counts())
 	}
+	var lines strings.Builder
 	for line := range strings.Lines(steps.String()) {
-		b.WriteString("  " + line)
+		lines.WriteString("  " + line)
+	}
+	if g.Adoption != nil {
+		g.Adoption.writeAround(&b, g.Gateway, lines.String())
+	} else {
+		b.WriteString(lines.String())
 	}
 	if len(g.Problems) > 0 {
 		b.WriteString("Problems:\n")
