@@ -9,7 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 )
 
-// AddListenerCertificates implements the action of that name. One that the listener has already stays.
+// AddListenerCertificates implements the action of that name. One that the list has already stays. The default one is not on the list before
+// it is added, and is there twice afterwards.
 func (r *Region) AddListenerCertificates(_ context.Context, in *elb.AddListenerCertificatesInput) (*elb.AddListenerCertificatesOutput, error) {
 	out := &elb.AddListenerCertificatesOutput{}
 	return out, r.write(func(x *tx) error {
@@ -32,10 +33,10 @@ func (r *Region) AddListenerCertificates(_ context.Context, in *elb.AddListenerC
 			if err != nil {
 				return err
 			}
-			if !slices.Contains(next, arn) {
+			if !slices.Contains(next[1:], arn) {
 				next = append(next, arn)
 			}
-			out.Certificates = append(out.Certificates, types.Certificate{CertificateArn: aws.String(arn), IsDefault: aws.Bool(arn == next[0])})
+			out.Certificates = append(out.Certificates, types.Certificate{CertificateArn: aws.String(arn), IsDefault: aws.Bool(false)})
 		}
 		r.elbListeners.edit(x, l.Key, func(l *Listener) { l.Certificates = next })
 		return r.roomForCertificates(l.LoadBalancer)
@@ -50,8 +51,10 @@ func (r *Region) roomForCertificates(arn string) error {
 	}
 	seen := map[string]bool{}
 	for _, l := range r.elbListeners.of(arn) {
-		for _, c := range l.Certificates[min(1, len(l.Certificates)):] {
-			seen[c] = true
+		for i, c := range l.Certificates {
+			if i > 0 && c != l.Certificates[0] {
+				seen[c] = true
+			}
 		}
 	}
 	if len(seen) > r.quota(quota) {
@@ -73,13 +76,13 @@ func (r *Region) RemoveListenerCertificates(_ context.Context, in *elb.RemoveLis
 		next := slices.Clone(l.Certificates)
 		for _, c := range in.Certificates {
 			arn := aws.ToString(c.CertificateArn)
-			switch i := slices.Index(next, arn); {
+			switch i := slices.Index(next[1:], arn) + 1; {
 			case arn == "":
 				return invalidf("A certificate ARN must be specified")
-			case i == 0:
-				return faultf("OperationNotPermitted", "Default certificate '%s' cannot be removed from the listener", arn)
 			case i > 0:
 				next = slices.Delete(next, i, i+1)
+			case arn == next[0]:
+				return faultf("OperationNotPermitted", "Default certificate '%s' cannot be removed from the listener", arn)
 			}
 		}
 		r.elbListeners.edit(x, l.Key, func(l *Listener) { l.Certificates = next })

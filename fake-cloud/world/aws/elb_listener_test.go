@@ -140,6 +140,37 @@ func TestCertificatesOfAListenerAreLimited(t *testing.T) {
 	do(a, a.AddListenerCertificates, add(three))
 }
 
+// TestTheDefaultCertificateOnTheList: AWS lists it twice once it has been added, and clients that want it there would add it for ever otherwise.
+func TestTheDefaultCertificateOnTheList(t *testing.T) {
+	a := accountFor(t, nil)
+	lb, one := a.alb("web"), a.certificate("one")
+	l := *do(a, a.CreateListener, &elb.CreateListenerInput{
+		LoadBalancerArn: &lb, Port: aws.Int32(443), Protocol: types.ProtocolEnumHttps, DefaultActions: []types.Action{forward("")},
+		Certificates: []types.Certificate{{CertificateArn: &one}},
+	}).Listeners[0].ListenerArn
+	listed := func() (defaults []bool) {
+		for _, c := range do(a, a.DescribeListenerCertificates, &elb.DescribeListenerCertificatesInput{ListenerArn: &l}).Certificates {
+			if *c.CertificateArn != one {
+				t.Errorf("got %s", *c.CertificateArn)
+			}
+			defaults = append(defaults, *c.IsDefault)
+		}
+		return defaults
+	}
+	certificates := []types.Certificate{{CertificateArn: &one}}
+	for range 2 {
+		do(a, a.AddListenerCertificates, &elb.AddListenerCertificatesInput{ListenerArn: &l, Certificates: certificates})
+	}
+	if diff := cmp.Diff([]bool{true, false}, listed()); diff != "" {
+		t.Error("after it was added:", diff)
+	}
+	do(a, a.RemoveListenerCertificates, &elb.RemoveListenerCertificatesInput{ListenerArn: &l, Certificates: certificates})
+	if diff := cmp.Diff([]bool{true}, listed()); diff != "" {
+		t.Error("after it was removed:", diff)
+	}
+	refused(a, "OperationNotPermitted", a.RemoveListenerCertificates, &elb.RemoveListenerCertificatesInput{ListenerArn: &l, Certificates: certificates})
+}
+
 func TestRedirectsAndForwardsAreShownWhole(t *testing.T) {
 	a := accountFor(t, nil)
 	lb, one, two := a.alb("web"), a.group("one", types.ProtocolEnumHttp), a.group("two", types.ProtocolEnumHttp)
