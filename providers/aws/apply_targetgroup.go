@@ -116,7 +116,7 @@ func (a *applier) updateTargetGroup(ctx context.Context, want graph.Node, spec *
 			return graph.Node{}, err
 		}
 	}
-	if err := a.setTargetGroupAttributes(ctx, got.External, attributeChanges(spec.Attributes, have.Attributes)); err != nil {
+	if err := a.setTargetGroupAttributes(ctx, got.External, targetGroupChanges(spec.Attributes, have.Attributes)); err != nil {
 		return graph.Node{}, err
 	}
 	if err := a.setTargets(ctx, got.External, spec, spec.Targets, have.Targets); err != nil {
@@ -126,6 +126,20 @@ func (a *applier) updateTargetGroup(ctx context.Context, want graph.Node, spec *
 		return graph.Node{}, err
 	}
 	return made(want, got.External, spec.made()), nil
+}
+
+// weightedRandom is the algorithm without which AWS has no anomalies mitigated.
+const weightedRandom = "weighted_random"
+
+// targetGroupChanges returns the attributes to change. Where settings no longer ask for weighted random, AWS would refuse the other algorithm
+// for as long as the mitigation that they asked for with it is on.
+func targetGroupChanges(want, have map[string]string) map[string]string {
+	changes := attributeChanges(want, have)
+	_, asked := want[attrAnomalies]
+	if next, changed := changes[attrAlgorithm]; changed && next != weightedRandom && have[attrAlgorithm] == weightedRandom && !asked {
+		changes[attrAnomalies] = "off"
+	}
+	return changes
 }
 
 // healthCheckChanges puts what differs into one call.

@@ -241,6 +241,7 @@ const (
 	attrStickinessType      = "stickiness.type"
 	attrCookieSeconds       = "stickiness.lb_cookie.duration_seconds"
 	attrAlgorithm           = "load_balancing.algorithm.type"
+	attrAnomalies           = "load_balancing.algorithm.anomaly_mitigation" // of settings alone
 )
 
 // attributeDefaults are what a new target group has without being told.

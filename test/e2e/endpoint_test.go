@@ -80,3 +80,42 @@ func tellCrashedEndpointLeavesTheRotationAndComesBack(t *testing.T, on class) {
 	traffic.Measured(t, "health interval %s: nothing more to a crashed endpoint after %d ms, called unhealthy after %d ms, %d of %d requests failed meanwhile; back %d ms after it recovered",
 		interval, out.Milliseconds(), called.Milliseconds(), failedMeanwhile, asking.Requests(), time.Since(back).Milliseconds())
 }
+
+// TestCrashedEndpointThatKubernetesNotices: a container that ends is out of its EndpointSlice long before health checks have decided, and
+// gets nothing from then on.
+func TestCrashedEndpointThatKubernetesNotices(t *testing.T) {
+	tellCrashedEndpointThatKubernetesNotices(t, onFake)
+}
+
+func tellCrashedEndpointThatKubernetesNotices(t *testing.T, on class) {
+	const url = "http://whoami/"
+	var backends []*echo.HTTP
+	w := on.start(t, example("whoami"), func(w *world) { backends = w.serve("whoami", "whoami-1", "whoami-2") })
+	v := visit(t, w.programmed("web", 1), nil)
+	address := backends[1].Addr().String()
+	w.eventually("both to be healthy", func() error { return w.its().HealthOf(address, "healthy") })
+	asking := v.Ask(url, 4, 50)
+	asking.More(20)
+	crash := time.Now()
+	if err := backends[1].Close(); err != nil {
+		t.Fatal(err)
+	}
+	slices, last := w.read("endpoints-default-whoami.yaml"), "ready: true"
+	at := strings.LastIndex(slices, last)
+	w.write("endpoints-default-whoami.yaml", slices[:at]+"ready: false"+slices[at+len(last):])
+	w.eventually("no request to fail any more", func() error {
+		before := asking.Failed()
+		asking.More(50)
+		if after := asking.Failed(); after != before {
+			return fmt.Errorf("%d of 50 failed", after-before)
+		}
+		return nil
+	})
+	out := time.Since(crash)
+	if on == onAWS {
+		w.eventually("AWS to have it deregistered", func() error { return w.its().HealthOf(address, "draining") })
+	}
+	asking.Stop()
+	traffic.Measured(t, "%s: a crashed endpoint whose EndpointSlice says so gets nothing %d ms after the crash, %d of %d requests failed meanwhile",
+		on.name, out.Milliseconds(), asking.Failed(), asking.Requests())
+}
