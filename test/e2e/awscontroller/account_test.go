@@ -194,10 +194,19 @@ func (a *account) lookup(host string) (string, error) {
 	return found[0], nil
 }
 
-// certify imports a certificate for names below example.com, which goes with the test.
+// certify imports a certificate for names below example.com, which goes with the test. It is the only one, for the controller to find.
 func (a *account) certify(t *testing.T) {
 	t.Helper()
 	ctx := context.Background()
+	left, err := a.acm.ListCertificates(ctx, &acm.ListCertificatesInput{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range left.CertificateSummaryList { // of a run that was cut short
+		if _, err := a.acm.DeleteCertificate(ctx, &acm.DeleteCertificateInput{CertificateArn: c.CertificateArn}); err != nil {
+			t.Fatal(err)
+		}
+	}
 	a.certificate = traffic.NewCertificate(t, "*.example.com", "example.com")
 	out, err := a.acm.ImportCertificate(ctx, &acm.ImportCertificateInput{Certificate: a.certificate.Chain, PrivateKey: a.certificate.Key})
 	if err != nil {

@@ -55,8 +55,11 @@ func (w *world) protect() {
 	if err := w.install(true); err != nil {
 		w.Fatal(err)
 	}
-	w.kubectl("", "annotate", "-n", w.ns, "ingress/shop", "alb.ingress.kubernetes.io/wafv2-acl-arn="+*w.acl.ARN,
-		"alb.ingress.kubernetes.io/shield-advanced-protection=true")
+	w.eventually("the webhook of the new pod", func() error {
+		_, err := command("", "kubectl", "annotate", "--overwrite", "-n", w.ns, "ingress/shop", "alb.ingress.kubernetes.io/wafv2-acl-arn="+*w.acl.ARN,
+			"alb.ingress.kubernetes.io/shield-advanced-protection=true")
+		return err
+	})
 	ctx, arn := context.Background(), w.balancer(w.hostname("ingress", "shop", ingressHost)).LoadBalancerArn
 	w.eventually("the load balancer to be protected", func() error {
 		found, err := w.wafv2.GetWebACLForResource(ctx, &wafv2.GetWebACLForResourceInput{ResourceArn: arn})

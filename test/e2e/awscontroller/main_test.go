@@ -18,7 +18,7 @@ import (
 const (
 	region = "us-east-1"
 	// system is the namespace of the fake cloud and of the controller.
-	system = "kube-system"
+	system = "cloudgate-system"
 	// resync is how often the controller looks at everything anew.
 	resync = 20 * time.Second
 	// patience bounds every wait. It is generous: a slow machine is no failure.
