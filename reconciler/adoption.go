@@ -37,8 +37,8 @@ const adoptionLife = time.Minute
 
 // takeOver adopts what a Gateway's annotation names. It tells whether there is nothing left to adopt: only then is anything else done for the
 // Gateway.
-func (c *Controller) takeOver(ctx context.Context, x *executor, e *entry, gw *gwv1.Gateway, lb *v1alpha1.LoadBalancer, want graph.Graph) (p pass, ready bool) {
-	names, agreed := translate.Adoption(gw)
+func (c *Controller) takeOver(ctx context.Context, x *executor, e *entry, s *translate.Snapshot, lb *v1alpha1.LoadBalancer, want graph.Graph) (p pass, ready bool) {
+	names, agreed := translate.Adoption(s.Gateway)
 	e.mu.Lock()
 	names = slices.DeleteFunc(names, func(name string) bool {
 		return slices.Contains(lb.Status.Adopted, name) || slices.Contains(e.adoption.done, name)
@@ -47,7 +47,10 @@ func (c *Controller) takeOver(ctx context.Context, x *executor, e *entry, gw *gw
 	if len(names) == 0 {
 		return p, true
 	}
-	failed := c.adoptOrPlan(ctx, x, e, want, names, agreed, &p)
+	failed := mayNotAdopt(x, s.Class)
+	if failed == nil {
+		failed = c.adoptOrPlan(ctx, x, e, want, names, agreed, &p)
+	}
 	if failed == nil && p.adoption == nil {
 		return p, true
 	}
@@ -61,13 +64,22 @@ func (c *Controller) takeOver(ctx context.Context, x *executor, e *entry, gw *gw
 	return p, false
 }
 
+// mayNotAdopt says why no Gateway of the class adopts anything; nil where they may.
+func mayNotAdopt(x *executor, class *gwv1.GatewayClass) *cloud.Error {
+	why := ""
+	if _, can := x.provider.(cloud.Adopter); !can {
+		why = fmt.Sprintf("the provider %s cannot adopt load balancers", x.provider.Name())
+	} else if !translate.MayAdopt(class) {
+		why = fmt.Sprintf("the class does not let Gateways adopt load balancers (%s: %s)", translate.GatewayParametersAnnotation, translate.GatewayParametersDeny)
+	} else {
+		return nil
+	}
+	return &cloud.Error{Kind: cloud.Invalid, Op: "adopt", Err: fmt.Errorf("%s: take the annotation %s away", why, translate.AdoptAnnotation)}
+}
+
 // adoptOrPlan adopts where that was agreed to, and else leaves the plan in p.
 func (c *Controller) adoptOrPlan(ctx context.Context, x *executor, e *entry, want graph.Graph, names []string, agreed string, p *pass) *cloud.Error {
-	adopter, can := x.provider.(cloud.Adopter)
-	if !can {
-		return &cloud.Error{Kind: cloud.Invalid, Op: "adopt", Err: fmt.Errorf(
-			"the provider %s cannot adopt load balancers: take the annotation %s away", x.provider.Name(), translate.AdoptAnnotation)}
-	}
+	adopter := x.provider.(cloud.Adopter) // see mayNotAdopt
 	got, failed := c.beforeAdoption(ctx, x, e)
 	if failed != nil {
 		return failed

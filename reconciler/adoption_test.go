@@ -250,6 +250,15 @@ func TestAdoptionThatCannotBe(t *testing.T) {
 		w.apply(gateway("gw"))
 		w.programmed("gw")
 	})
+	t.Run("the class keeps that to itself", func(t *testing.T) {
+		w, c := adoptingWorld(t)
+		digest := w.plan()
+		strict := class("fake")
+		strict.Annotations = map[string]string{"cloudgate.dev/gateway-parameters": "deny"}
+		w.apply(strict, annotated("legacy", digest))
+		w.saying("Invalid", "the class does not let Gateways adopt load balancers")
+		w.notYet(c)
+	})
 	t.Run("the Gateway has a load balancer of its own", func(t *testing.T) {
 		w, c := adoptingWorld(t)
 		w.plan()

@@ -81,7 +81,7 @@ func (c *Controller) serve(ctx context.Context, gw *gwv1.Gateway, class *gwv1.Ga
 		p.soonest(x.networks.left(c.now()))
 		c.conclude(e, nil, &p)
 	} else {
-		p = c.apply(ctx, x, e, gw, lb, wanted, report)
+		p = c.apply(ctx, x, e, s, lb, wanted, report)
 	}
 	if ctx.Err() != nil {
 		// The process is ending: what was done stays done, and the next one goes on from what the cloud has.
@@ -114,7 +114,7 @@ func (c *Controller) serve(ctx context.Context, gw *gwv1.Gateway, class *gwv1.Ga
 
 // apply compiles and converges, unless the Gateway as a whole is refused: then what is in the cloud stays as it is.
 func (c *Controller) apply(
-	ctx context.Context, x *executor, e *entry, gw *gwv1.Gateway, lb *v1alpha1.LoadBalancer, wanted *ir.LoadBalancer, report *translate.Report,
+	ctx context.Context, x *executor, e *entry, s *translate.Snapshot, lb *v1alpha1.LoadBalancer, wanted *ir.LoadBalancer, report *translate.Report,
 ) pass {
 	if report.Frozen() {
 		p := pass{}
@@ -134,13 +134,13 @@ func (c *Controller) apply(
 		c.conclude(e, graph.Graph{}, &p)
 		return p
 	}
-	p, ready := c.takeOver(ctx, x, e, gw, lb, compiled.Graph)
+	p, ready := c.takeOver(ctx, x, e, s, lb, compiled.Graph)
 	if ready {
 		adopted := p.adopted
 		p = c.converge(ctx, x, e, compiled.Graph)
 		p.adopted = adopted
 	}
-	c.tellAdoption(gw, e, &p)
+	c.tellAdoption(s.Gateway, e, &p)
 	p.refused, p.differences = status.Refusals(wanted, compiled), status.Differences(wanted, compiled)
 	p.refusedNow = e.refuses(p.refused)
 	return p

@@ -15,6 +15,12 @@ const (
 	AdoptPlanAnnotation = "cloudgate.dev/adopt-plan"
 )
 
+// MayAdopt tells whether Gateways of a class may take over load balancers. Who may not say what a GatewayConfig says may not do that either: it
+// is done with the rights of the controller, too.
+func MayAdopt(class *gwv1.GatewayClass) bool {
+	return class == nil || class.Annotations[GatewayParametersAnnotation] != GatewayParametersDeny
+}
+
 // Adoption returns what a Gateway is to take over, sorted, each once, and the digest of the plan that was agreed to.
 func Adoption(gw *gwv1.Gateway) (names []string, agreed string) {
 	for _, name := range strings.Split(gw.Annotations[AdoptAnnotation], ",") {

@@ -43,6 +43,8 @@ func (s Scene) adoption(ctx context.Context, p cloud.Provider, owner ir.Owner, w
 	switch {
 	case !can:
 		return refused("the provider cannot adopt load balancers")
+	case !translate.MayAdopt(snapshot.Class):
+		return refused("its class does not let Gateways adopt load balancers")
 	case s.LoadBalancers == nil:
 		return refused("what is there is not known without a cluster and its cloud: plan without -f")
 	}
