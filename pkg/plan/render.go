@@ -43,12 +43,13 @@ func (c Counts) String() string {
 }
 
 type encodedStep struct {
-	Op    string     `json:"op"`
-	ID    graph.ID   `json:"id"`
-	Why   string     `json:"why"`
-	After []int      `json:"after,omitempty"`
-	Want  graph.Spec `json:"want,omitempty"`
-	Got   graph.Spec `json:"got,omitempty"`
+	Op     string     `json:"op"`
+	ID     graph.ID   `json:"id"`
+	Why    string     `json:"why"`
+	After  []int      `json:"after,omitempty"`
+	Behind []int      `json:"behind,omitempty"`
+	Want   graph.Spec `json:"want,omitempty"`
+	Got    graph.Spec `json:"got,omitempty"`
 }
 
 type encodedPlan struct {
@@ -60,7 +61,7 @@ type encodedPlan struct {
 func (p Plan) MarshalJSON() ([]byte, error) {
 	out := encodedPlan{Counts: p.Counts(), Steps: make([]encodedStep, 0, len(p.Steps))}
 	for _, s := range p.Steps {
-		out.Steps = append(out.Steps, encodedStep{Op: s.Op.String(), ID: s.ID(), Why: s.Why, After: s.After, Want: s.Want.Spec, Got: s.Got.Spec})
+		out.Steps = append(out.Steps, encodedStep{Op: s.Op.String(), ID: s.ID(), Why: s.Why, After: s.After, Behind: s.Behind, Want: s.Want.Spec, Got: s.Got.Spec})
 	}
 	return json.Marshal(out)
 }
