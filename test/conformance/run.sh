@@ -5,48 +5,22 @@
 # variables come from there.
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
+. "$root/test/cluster/borrow.sh"
 
 # Addresses for a Gateway to ask for: one at the end of what the fake cloud has on the cluster's network, which it gives to nobody else
 # before all others are taken, and one of a network that is for documentation alone (RFC 5737).
 USABLE_ADDRESS=172.30.255.250
 UNUSABLE_ADDRESS=192.0.2.1
 PODS=10.244.0.0/16 # of the cluster
+REGION=us-east-1
+BUCKET=authorities # in S3
 PROFILES=GATEWAY-HTTP,GATEWAY-GRPC,GATEWAY-TLS,GATEWAY-TCP,GATEWAY-UDP
-# An Application Load Balancer speaks gRPC behind HTTPS alone, and the suite's gRPC has none. A Network Load Balancer does not look at host
-# names, and most tests of TLSRoutes have several on one port.
-[ "$CLASS" != aws ] || PROFILES=GATEWAY-HTTP,GATEWAY-TCP,GATEWAY-UDP
+# An Application Load Balancer speaks gRPC behind HTTPS alone, and the suite's gRPC has none.
+[ "$CLASS" != aws ] || PROFILES=GATEWAY-HTTP,GATEWAY-TLS,GATEWAY-TCP,GATEWAY-UDP
 # Tests that a class cannot pass, each with the reason, in a file of their own.
 impossible=$root/test/conformance/$CLASS.txt
 skip=
 [ ! -e "$impossible" ] || skip=$(sed -n 's/^\([A-Za-z0-9]*\) .*/\1/p' "$impossible" | paste -s -d, -)
-
-step() { printf '== %s\n' "$*"; }
-
-down() {
-	status=$?
-	trap - EXIT INT TERM
-	if [ -n "$KEEP" ]; then
-		step "The cluster $NAME stays up. Look around: $CLUSTER shell --name $NAME ; take it down: $CLUSTER down --name $NAME"
-	else
-		"$CLUSTER" down --name "$NAME" || [ "$status" -ne 0 ]
-	fi
-	exit "$status"
-}
-"$CLUSTER" list | grep -q "^$NAME  *Running" && KEEP=1
-trap down EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
-
-inside() { "$CLUSTER" exec --name "$NAME" -- "$@"; }
-
-# install NAME [FLAGS]: a new image under the same tag makes new pods.
-install() {
-	name=$1
-	shift
-	image=$(cksum <"$IMAGES/$(echo "$name" | tr -d -)".tar | tr ' ' -)
-	inside "$HELM" upgrade --install "$name" "$root/charts/$name" --namespace cloudgate-system --create-namespace \
-		--set image.tag=dev --set-string podAnnotations.image="$image" --wait --timeout 3m "$@" >/dev/null
-}
 
 # The suite's images under exactly the names that its manifests have, each from the program of that name, so that nothing is pulled.
 pack() {
@@ -70,22 +44,38 @@ resolve_aws() {
 	inside kubectl --namespace kube-system rollout status deployment/coredns --timeout=90s >/dev/null
 }
 
+# The parameters of the class: where trust stores have their files. A file of ours makes the bucket.
+configure_aws() {
+	node=$(inside kubectl --namespace cloudgate-system get pod fake-cloud-0 -o 'jsonpath={.status.hostIP}')
+	token=$(inside kubectl --namespace cloudgate-system get secret fake-cloud-token -o 'jsonpath={.data.token}' | base64 -d)
+	printf '{"bucket": "%s", "key": "README", "content": "What trust stores are made of."}' "$BUCKET" |
+		TOKEN=$token inside "$TOOL" post "http://$node:7070/admin/v1/aws/$REGION/objects"
+	inside kubectl apply -f - >/dev/null <<EOF
+apiVersion: cloudgate.dev/v1alpha1
+kind: GatewayConfig
+metadata: {namespace: cloudgate-system, name: aws}
+spec: {aws: {trustStoreBucket: {name: $BUCKET}}}
+EOF
+}
+
 step "The suite's images"
 pack
-step "A cluster named $NAME, of two nodes"
-"$CLUSTER" up --name "$NAME" --nodes 2
+borrow
 step "Images"
 "$CLUSTER" load --name "$NAME" "$IMAGES/cloudgate.tar" "$IMAGES/fakecloud.tar" "$WORK"/images/*/*.tar
 step "Charts, with the Gateway API's $CHANNEL channel"
-# What an Application Load Balancer does otherwise than the Gateway API says, a class has to opt in to.
-approximate=
-[ "$CLASS" != aws ] || approximate='--set-string gatewayClasses[0].annotations.cloudgate\.dev/approximate-features=allow'
-# Load balancers send requests to pods: they are in the VPC.
-install fake-cloud --set aws.enabled=true --set aws.vpcCIDR="$PODS"
+# What AWS does otherwise than the Gateway API says, a class has to opt in to.
+class=
+[ "$CLASS" != aws ] || class='--set-string gatewayClasses[0].annotations.cloudgate\.dev/approximate-features=allow
+	--set gatewayClasses[0].parametersRef.name=aws --set gatewayClasses[0].parametersRef.namespace=cloudgate-system'
+# Load balancers send requests to pods: they are in the VPC. AWS lets an account make or delete a load balancer each 5 s, and most tests make one:
+# here neither side counts the calls.
+install fake-cloud --set aws.enabled=true --set aws.vpcCIDR="$PODS" --set 'extraArgs={--aws-throttle=false}'
 install cloudgate --set gatewayAPI.install=true --set gatewayAPI.channel="$CHANNEL" --set gatewayServices.enabled=true \
-	--set providers.aws.enabled=true --set providers.aws.region=us-east-1 --set providers.aws.endpoint=http://fake-cloud.cloudgate-system:4566 \
-	--set providers.aws.credentialsSecret=fake-cloud-aws \
-	--set "gatewayClasses[0].name=$CLASS" --set "gatewayClasses[0].provider=$CLASS" $approximate
+	--set providers.aws.enabled=true --set providers.aws.region="$REGION" --set providers.aws.endpoint=http://fake-cloud.cloudgate-system:4566 \
+	--set providers.aws.credentialsSecret=fake-cloud-aws --set providers.aws.callRate=1000 \
+	--set "gatewayClasses[0].name=$CLASS" --set "gatewayClasses[0].provider=$CLASS" $class
+[ "$CLASS" != aws ] || configure_aws
 inside kubectl wait --for=condition=Accepted "gatewayclass/$CLASS" --timeout=1m
 [ "$CLASS" != aws ] || resolve_aws
 # What a run left that was killed.
@@ -120,7 +110,7 @@ standard=
 "$TOOL" run $complete $standard -table "$WORK/table.md" -log "$WORK/log.txt" -- \
 	"$CLUSTER" exec --name "$NAME" -- "$GO" tool test2json -t "$SUITE" -test.v=test2json -test.run='^TestConformance$' -test.timeout="$TIMEOUT" "$@" || failed=$?
 step "What users changed, and how often the controllers wrote statuses"
-"$TOOL" writes system:serviceaccount:cloudgate-system:cloudgate <"$("$CLUSTER" status --name "$NAME" -o json | sed -n 's/.*"auditLog": *"\([^"]*\)".*/\1/p')"
+"$TOOL" writes system:serviceaccount:cloudgate-system:cloudgate <"$(audit_log)"
 if [ -e "$report" ]; then
 	chmod 0644 "$report"
 	step "The report is in $report, the table of tests in $WORK/table.md"

@@ -3,34 +3,7 @@
 # down, unless it was up before. make e2e-cluster calls it; the variables come from there.
 set -eu
 root=$(cd "$(dirname "$0")/../../.." && pwd)
-
-step() { printf '== %s\n' "$*"; }
-
-down() {
-	status=$?
-	trap - EXIT INT TERM
-	if [ -n "$KEEP" ]; then
-		step "The cluster $NAME stays up. Look around: $CLUSTER shell --name $NAME ; take it down: $CLUSTER down --name $NAME"
-	else
-		"$CLUSTER" down --name "$NAME" || [ "$status" -ne 0 ]
-	fi
-	exit "$status"
-}
-"$CLUSTER" list | grep -q "^$NAME  *Running" && KEEP=1
-trap down EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
-
-inside() { "$CLUSTER" exec --name "$NAME" -- "$@"; }
-
-# install NAME [FLAGS]: a new image under the same tag makes new pods.
-install() {
-	name=$1
-	shift
-	image=$(cksum <"$IMAGES/$(echo "$name" | tr -d -)".tar | tr ' ' -)
-	inside "$HELM" upgrade --install "$name" "$root/charts/$name" --namespace cloudgate-system --create-namespace \
-		--set image.tag=dev --set-string podAnnotations.image="$image" --wait --timeout 3m "$@" >/dev/null
-}
+. "$root/test/cluster/borrow.sh"
 
 # run PATTERN [NAME=VALUE...]: the tests whose names match, with variables of their own, and then what they measured.
 failed=0
@@ -44,12 +17,16 @@ run() {
 	fi
 }
 
-step "A cluster named $NAME, of two nodes"
-"$CLUSTER" up --name "$NAME" --nodes 2
+borrow
 step "Images"
 "$CLUSTER" load --name "$NAME" "$IMAGES/cloudgate.tar" "$IMAGES/fakecloud.tar" "$IMAGES/echo.tar"
 step "Charts"
-install fake-cloud
+# STS in the fake AWS knows the tokens of this cluster. Load balancers of AWS send requests to pods: they are in the VPC.
+issuer=$(inside kubectl get --raw /.well-known/openid-configuration | sed -n 's/.*"issuer":"\([^"]*\)".*/\1/p')
+keys=$(inside kubectl get --raw /openid/v1/jwks)
+install fake-cloud --set aws.enabled=true --set aws.vpcCIDR=10.244.0.0/16 --set-json "aws.identityProviders=[{\"issuer\":\"$issuer\",\"jwks\":$keys,
+	\"audiences\":[\"sts.amazonaws.com\"],\"roles\":[{\"arn\":\"arn:aws:iam::123456789012:role/cloudgate\",
+	\"subjects\":[\"system:serviceaccount:cloudgate-system:cloudgate-aws\",\"system:serviceaccount:cloudgate-system:cloudgate-aws-withdraw\"]}]}]"
 install cloudgate --set gatewayAPI.install=true --set gatewayAPI.channel="${CHANNEL:-standard}" \
 	--set 'gatewayClasses[0].name=fake' --set 'gatewayClasses[0].provider=fake'
 cd "$root/test/e2e/cluster"
@@ -60,6 +37,6 @@ if [ "$RUN" = . ]; then
 	step "The charts from upgrade to uninstallation"
 	run TestLifecycle CLOUDGATE_E2E_LIFECYCLE=1
 	step "Permissions, used and unused"
-	run TestPermissions CLOUDGATE_E2E_AUDIT="$("$CLUSTER" status --name "$NAME" -o json | sed -n 's/.*"auditLog": *"\([^"]*\)".*/\1/p')"
+	run TestPermissions CLOUDGATE_E2E_AUDIT="$(audit_log)"
 fi
 exit "$failed"

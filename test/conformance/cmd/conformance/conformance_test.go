@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -46,6 +48,33 @@ func TestImages(t *testing.T) {
 	manifests["base/d.yaml"] = &fstest.MapFile{Data: []byte("image: r.example:5000/untagged\n")}
 	if _, err := images(manifests, "base"); err == nil {
 		t.Error("an image without a tag is taken")
+	}
+}
+
+func TestPost(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil || r.Method != http.MethodPost || r.Header.Get("Authorization") != "Bearer secret" {
+			http.Error(w, "no", http.StatusUnauthorized)
+			return
+		}
+		if string(body) != `{"a":1}` {
+			http.Error(w, "not this", http.StatusBadRequest)
+		}
+	}))
+	defer server.Close()
+	for _, c := range []struct{ token, body, want string }{
+		{"secret", `{"a":1}`, ""},
+		{"other", `{"a":1}`, "401 Unauthorized: no"},
+		{"secret", `{}`, "400 Bad Request: not this"},
+	} {
+		got := ""
+		if err := post(server.URL, c.token, strings.NewReader(c.body)); err != nil {
+			got = err.Error()
+		}
+		if !strings.HasSuffix(got, c.want) || (got == "") != (c.want == "") {
+			t.Errorf("%s with %s: got %q, want %q", c.body, c.token, got, c.want)
+		}
 	}
 }
 

@@ -20,6 +20,7 @@ const usage = `usage:
                                           run a command that writes test2json's events, and say what the tests said
   conformance readme FILE REPORT...       put the table of the reports in its place in a file
   conformance writes ACCOUNT < AUDIT-LOG  how often an account wrote statuses, for each kind of object
+  conformance post URL < JSON             tell the admin part of a fake cloud something. Its token is in TOKEN
 `
 
 func main() {
@@ -60,6 +61,13 @@ func main() {
 		}
 		for _, w := range all {
 			fmt.Printf("  %-26s %4d created, %4d changes in all; status written %4d times, %d refused\n", w.resource, w.objects, w.changes, w.written, w.refused)
+		}
+	case "post":
+		if len(os.Args) != 3 {
+			fail(usage)
+		}
+		if err := post(os.Args[2], os.Getenv("TOKEN"), os.Stdin); err != nil {
+			fail(err.Error())
 		}
 	case "readme":
 		if len(os.Args) < 4 {
