@@ -274,9 +274,10 @@ func TestTwoCloudsOnOneMachine(t *testing.T) {
 	_, ipA := a.balancer(t, "a", backend)
 	_, ipB := b.balancer(t, "b", backend)
 	for _, url := range []string{"http://" + ipA + "/", "http://" + ipB + "/"} {
-		if status, body := outside.get(url); status != 200 {
-			t.Errorf("%s: got %d %q", url, status, body)
-		}
+		eventually(t, url+" answers", func() bool { // a rule gets to the data path after its listener is active
+			status, _ := outside.get(url)
+			return status == 200
+		})
 	}
 	a.stop(t)
 	if diff := cmp.Diff(map[string]string{"172.31.1.2/24": "eth1", ipB + "/32": "eth1:cg"}, machine.addresses("eth1")); diff != "" {
