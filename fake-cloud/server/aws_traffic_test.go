@@ -37,7 +37,18 @@ func TestAWSTraffic(t *testing.T) {
 	for _, n := range subnets.Subnets {
 		ids = append(ids, *n.SubnetId)
 	}
-	lb, err := api.CreateLoadBalancer(ctx, &elbv2.CreateLoadBalancerInput{Name: sdk.String("web"), Subnets: ids})
+	guard, err := network.CreateSecurityGroup(ctx, &ec2.CreateSecurityGroupInput{
+		GroupName: sdk.String("web"), Description: sdk.String("web"), VpcId: subnets.Subnets[0].VpcId,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := network.AuthorizeSecurityGroupIngress(ctx, &ec2.AuthorizeSecurityGroupIngressInput{
+		GroupId: guard.GroupId, IpProtocol: sdk.String("tcp"), FromPort: sdk.Int32(1), ToPort: sdk.Int32(65535), CidrIp: sdk.String("0.0.0.0/0"),
+	}); err != nil {
+		t.Fatal(err)
+	}
+	lb, err := api.CreateLoadBalancer(ctx, &elbv2.CreateLoadBalancerInput{Name: sdk.String("web"), Subnets: ids, SecurityGroups: []string{*guard.GroupId}})
 	if err != nil {
 		t.Fatal(err)
 	}

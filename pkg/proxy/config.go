@@ -42,6 +42,9 @@ type Listener struct {
 	TLS     *TLSPolicy   // where TLS ends here; nil for the engine's own
 	HTTP    *HTTPPolicy  // of HTTP and HTTPS; nil for the engine's own
 	Limits  *Limitations // that differ from the engine's Options; nil for none
+	// Sources are who may connect, or begin a session of UDP; nil lets everybody. Connections of others are reset, their datagrams
+	// dropped. Whoever is connected stays.
+	Sources []netip.Prefix
 }
 
 // ClientValidation is what is asked of clients in the TLS handshake. It is parsed once, so share it by pointer and do not copy it. Where

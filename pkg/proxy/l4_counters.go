@@ -18,7 +18,7 @@ type layer4 struct {
 type ConnectionStats struct {
 	HandshakesFailed uint64 // TLS clients that were not served: slow, malformed, or without a name, certificate or protocol in common
 	Forwarded        uint64 // TCP and TLS connections carried to an endpoint
-	Refused          uint64 // connections and datagrams without a rule, or in the share of a backend that does not exist
+	Refused          uint64 // connections and datagrams without a rule, of sources that are not let in, or in the share of a backend that does not exist
 	Unreachable      uint64 // connections and datagrams that no endpoint took
 	Sessions         uint64 // of UDP, so far
 	Evicted          uint64 // sessions that ended early to make room for others

@@ -111,7 +111,10 @@ func (s *udpServer) handle(v *version, from netip.AddrPort, datagram []byte) {
 func (s *udpServer) begin(v *version, from netip.AddrPort, datagram []byte, t *tried) {
 	e := s.listener.engine
 	f := flow{from, s.listener.address}
-	p := e.route4(v, v.site.server(""), "", &f)
+	var p *pool
+	if v.site.admits(from.Addr()) {
+		p = e.route4(v, v.site.server(""), "", &f)
+	}
 	if p == nil {
 		e.layer4.refused.Add(1)
 		return

@@ -161,6 +161,11 @@ func (l *listener) serve(tcp *net.TCPConn) {
 		l.engine.options.Logf("listener %s: %v", l.address, err)
 		return
 	}
+	if !l.version.Load().site.admits(raw.remote.Addr()) {
+		raw.reset()
+		l.engine.layer4.refused.Add(1)
+		return
+	}
 	s := &session{rawConn: raw, listener: l, opened: coarse()}
 	s.client = client{
 		flow:     flow{raw.remote, raw.local},

@@ -3,6 +3,7 @@ package proxy
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"strings"
 )
 
@@ -67,6 +68,20 @@ func newListenerView(name string, cfg *Listener, o *Options) (*listenerView, err
 	}
 	v.err = errors.Join(errs...)
 	return v, v.err
+}
+
+// admits reports whether an address may connect.
+func (v *listenerView) admits(from netip.Addr) bool {
+	if v.cfg.Sources == nil {
+		return true
+	}
+	from = from.Unmap().WithZone("")
+	for _, p := range v.cfg.Sources {
+		if p.Contains(from) {
+			return true
+		}
+	}
+	return false
 }
 
 // server returns the server whose hostname matches host best, and nil when none does. That server serves the host alone. host is lower

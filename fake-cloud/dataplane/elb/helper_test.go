@@ -21,6 +21,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	ec2types "github.com/aws/aws-sdk-go-v2/service/ec2/types"
 
 	"github.com/cloudgate-dev/cloudgate/fake-cloud/dataplane/ports"
 	"github.com/cloudgate-dev/cloudgate/fake-cloud/world"
@@ -35,6 +36,7 @@ type stand struct {
 	t     testing.TB
 	plane *Plane
 	vpc   string
+	guard string   // the VPC's own security group, which lets everybody in
 	zones []string // subnets
 	names atomic.Int32
 }
@@ -71,7 +73,16 @@ func standOn(t testing.TB, cloud *aws.Cloud, p *Plane) *stand {
 	for _, n := range do(s, s.DescribeSubnets, &ec2.DescribeSubnetsInput{}).Subnets {
 		s.zones, s.vpc = append(s.zones, *n.SubnetId), *n.VpcId
 	}
+	s.guard = *do(s, s.DescribeSecurityGroups, &ec2.DescribeSecurityGroupsInput{}).SecurityGroups[0].GroupId
+	do(s, s.AuthorizeSecurityGroupIngress, everybody(s.guard))
 	return s
+}
+
+// everybody is let in at every port by the security group.
+func everybody(group string) *ec2.AuthorizeSecurityGroupIngressInput {
+	return &ec2.AuthorizeSecurityGroupIngressInput{GroupId: &group, IpPermissions: []ec2types.IpPermission{
+		{IpProtocol: sdk.String("-1"), IpRanges: []ec2types.IpRange{{CidrIp: sdk.String("0.0.0.0/0")}}},
+	}}
 }
 
 // do returns what an action returns, which has to succeed.

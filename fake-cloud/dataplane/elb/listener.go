@@ -22,12 +22,13 @@ const udpSuffix = "/udp"
 type inputs struct {
 	balancer     *aws.LoadBalancer
 	listener     *aws.ListenerView
+	ingress      *aws.Ingress
 	store        *aws.TrustStore
 	certificates []*aws.Certificate
 }
 
 func (a *inputs) same(b *inputs) bool {
-	return a.balancer == b.balancer && a.listener == b.listener && a.store == b.store && slices.Equal(a.certificates, b.certificates)
+	return a.balancer == b.balancer && a.listener == b.listener && a.ingress == b.ingress && a.store == b.store && slices.Equal(a.certificates, b.certificates)
 }
 
 // compiled is a listener ready to serve: one of the proxy's, or two where it is both TCP and UDP.
@@ -40,7 +41,7 @@ type compiled struct {
 
 // gather finds what a listener is compiled from.
 func gather(v *aws.View, lb *aws.LoadBalancerView, l *aws.ListenerView) inputs {
-	in := inputs{balancer: lb.LoadBalancer, listener: l}
+	in := inputs{balancer: lb.LoadBalancer, listener: l, ingress: lb.Ingress}
 	for _, arn := range l.Certificates {
 		if c := v.Certificates[arn]; c != nil {
 			in.certificates = append(in.certificates, c)
@@ -69,6 +70,13 @@ func compileListener(in inputs, certificates certificateCache) *compiled {
 		c.serve[name+udpSuffix] = &serve.Listener{Port: port, Serve: c.network(false, true, certificates)}
 	case types.ProtocolEnumGeneve:
 		// Nothing here speaks it: appliances get no traffic.
+	}
+	for _, half := range c.serve {
+		protocol := "tcp"
+		if half.Serve.Protocol == proxy.UDP {
+			protocol = "udp"
+		}
+		half.Serve.Sources = in.ingress.Admits(protocol, in.listener.Port)
 	}
 	return c
 }

@@ -25,6 +25,7 @@ type LoadBalancerView struct {
 	*LoadBalancer
 	Addresses []netip.Addr    // on which it answers, one for each zone
 	Listeners []*ListenerView // by port, then protocol
+	Ingress   *Ingress        // nil where everybody may connect
 }
 
 // ListenerView is a listener with its rules. What no rule matches gets the listener's Actions.
@@ -91,7 +92,9 @@ func (r *Region) viewLoadBalancer(lb *LoadBalancer, old *LoadBalancerView) *Load
 		v.Addresses = append(v.Addresses, z.Address)
 	}
 	was := map[string]*ListenerView{}
+	var let *Ingress
 	if old != nil {
+		let = old.Ingress
 		for _, l := range old.Listeners {
 			was[l.Key] = l
 		}
@@ -102,7 +105,8 @@ func (r *Region) viewLoadBalancer(lb *LoadBalancer, old *LoadBalancerView) *Load
 	slices.SortFunc(v.Listeners, func(a, b *ListenerView) int {
 		return cmp.Or(cmp.Compare(a.Port, b.Port), cmp.Compare(a.Protocol, b.Protocol))
 	})
-	if old != nil && old.LoadBalancer == lb && slices.Equal(old.Listeners, v.Listeners) {
+	v.Ingress = r.viewIngress(lb, let)
+	if old != nil && old.LoadBalancer == lb && old.Ingress == v.Ingress && slices.Equal(old.Listeners, v.Listeners) {
 		return old
 	}
 	return v
