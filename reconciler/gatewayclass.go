@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	gwv1 "sigs.k8s.io/gateway-api/apis/v1"
 
+	"github.com/cloudgate-dev/cloudgate/pkg/cloud"
 	"github.com/cloudgate-dev/cloudgate/pkg/ir"
 	"github.com/cloudgate-dev/cloudgate/pkg/status"
 )
@@ -74,7 +75,7 @@ func (c *Controller) classStatus(class *gwv1.GatewayClass) gwv1.GatewayClassStat
 	verdict := status.ClassVerdict{BundleVersion: c.cfg.BundleVersion, Standard: c.cfg.StandardChannel, Missing: c.missing}
 	var features ir.Features
 	if x := c.executorOf(class.Spec.ControllerName); x != nil {
-		features = x.provider.Features()
+		features = c.featuresOf(class, x.provider)
 		verdict.GatewayServices = c.cfg.GatewayServices
 		verdict.Reach = x.reach.verdict()
 	} else {
@@ -82,6 +83,15 @@ func (c *Controller) classStatus(class *gwv1.GatewayClass) gwv1.GatewayClassStat
 	}
 	verdict.Parameters = c.views.classProblem(class)
 	return status.Class(class, verdict, features, metav1.NewTime(c.now()))
+}
+
+// featuresOf returns what the cloud of a class can express with what the class says.
+func (c *Controller) featuresOf(class *gwv1.GatewayClass, p cloud.Provider) ir.Features {
+	configured, ok := p.(cloud.Configured)
+	if !ok {
+		return p.Features()
+	}
+	return configured.FeaturesWith(c.views.classParameters(class).Settings(class.Spec.ControllerName))
 }
 
 // accepted tells whether Gateways of the class are served. It is thought through anew, not read from the status, which may not be

@@ -10,12 +10,24 @@ import (
 
 // classProblem says why the parameters of a class cannot be used, nil when they can.
 func (v *views) classProblem(class *gwv1.GatewayClass) *translate.Problem {
-	var config *v1alpha1.GatewayConfig
-	if name, named := translate.ClassConfig(class); named {
-		config, _ = v.configs.get(name)
-	}
-	_, problem := translate.ClassParameters(class, config)
+	_, problem := translate.ClassParameters(class, v.classConfig(class))
 	return problem
+}
+
+// classParameters are those of a class, and none where they cannot be used.
+func (v *views) classParameters(class *gwv1.GatewayClass) translate.Parameters {
+	p, _ := translate.ClassParameters(class, v.classConfig(class))
+	return p
+}
+
+// classConfig is the GatewayConfig that a class names, nil where there is none.
+func (v *views) classConfig(class *gwv1.GatewayClass) *v1alpha1.GatewayConfig {
+	name, named := translate.ClassConfig(class)
+	if !named {
+		return nil
+	}
+	config, _ := v.configs.get(name)
+	return config
 }
 
 // parameters gathers the GatewayConfigs of the Gateway and its class, and the nodes where one of them sends requests there.

@@ -3,6 +3,7 @@ package cloud
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -71,6 +72,13 @@ func Diff(p Provider, want, got graph.Graph) (plan.Plan, error) {
 		want = placer.Place(want, got)
 	}
 	return plan.Diff(want, got)
+}
+
+// Configured is a Provider of a cloud that can express more, or less, as the settings of a class are. Provider.Features says what it can with
+// the best of settings: Compile judges what a Gateway's own allow.
+type Configured interface {
+	// FeaturesWith returns what the cloud can express with settings, in the form of ir.LoadBalancer.Settings.
+	FeaturesWith(settings json.RawMessage) ir.Features
 }
 
 // Networker is a Provider that knows which addresses its load balancers reach.

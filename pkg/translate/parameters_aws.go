@@ -68,8 +68,8 @@ func mergeMap(into *map[string]v1alpha1.AWSValue, over map[string]v1alpha1.AWSVa
 	maps.Copy(*into, over)
 }
 
-// settings returns what p says about the cloud of a class alone, in the form of ir.LoadBalancer.Settings.
-func (p Parameters) settings(controller gwv1.GatewayController) json.RawMessage {
+// Settings returns what p says about the cloud of a class alone, in the form of ir.LoadBalancer.Settings.
+func (p Parameters) Settings(controller gwv1.GatewayController) json.RawMessage {
 	if controller != ControllerAWS || p.AWS == nil {
 		return nil
 	}

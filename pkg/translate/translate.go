@@ -22,7 +22,7 @@ func Translate(s *Snapshot) (*ir.LoadBalancer, *Report) {
 		return lb, t.report
 	}
 	t.readGateway()
-	lb.Reach, lb.Settings = t.params.reach(), t.params.settings(s.ControllerName)
+	lb.Reach, lb.Settings = t.params.reach(), t.params.Settings(s.ControllerName)
 	lb.Addresses = t.addresses()
 	lb.Labels = t.labels()
 	t.collectSets()

@@ -67,6 +67,7 @@ var (
 	_ cloud.Provider     = (*Provider)(nil)
 	_ cloud.Placer       = (*Provider)(nil)
 	_ cloud.Networker    = (*Provider)(nil)
+	_ cloud.Configured   = (*Provider)(nil)
 	_ cloud.HealthReader = (*Provider)(nil)
 	_ cloud.Adopter      = (*Provider)(nil)
 )

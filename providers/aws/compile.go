@@ -81,8 +81,12 @@ func newCompiler(want *ir.LoadBalancer, s settings) *compiler {
 	if c.marks, badLabels = newMarks(want, s); len(badLabels) > 0 {
 		c.refuse(c.gateway(), cloud.Invalid, "labels that AWS does not take as tags are left out: "+strings.Join(badLabels, ", "))
 	}
-	if len(c.marks.tags)+5 > mostTags {
-		c.refuse(c.gateway(), cloud.Quota, fmt.Sprintf("a resource in AWS has at most %d tags, and with 5 of Cloudgate's own there are %d", mostTags, len(c.marks.tags)+5))
+	own := 5
+	if s.TrustStoreBucket != nil {
+		own++ // where the file is
+	}
+	if n := len(c.marks.tags) + own; n > mostTags {
+		c.refuse(c.gateway(), cloud.Quota, fmt.Sprintf("a resource in AWS has at most %d tags, and with %d of Cloudgate's own there are %d", mostTags, own, n))
 		c.marks.tags = nil
 	}
 	if len(want.Addresses) > 0 {

@@ -1,6 +1,30 @@
 package aws
 
-import "github.com/cloudgate-dev/cloudgate/pkg/ir"
+import (
+	"encoding/json"
+
+	"github.com/cloudgate-dev/cloudgate/pkg/ir"
+)
+
+// FeaturesWith implements cloud.Configured.
+func (p *Provider) FeaturesWith(raw json.RawMessage) ir.Features { return FeaturesWith(raw) }
+
+// FeaturesWith is Features with the settings of a class: clients can be validated by the certificates that a Gateway references only where
+// there is a bucket for them.
+func FeaturesWith(raw json.RawMessage) ir.Features {
+	f := Features()
+	s, err := readSettings(raw)
+	switch {
+	case err != nil, s.TrustStoreARN == "" && s.TrustStoreBucket == nil:
+		delete(f, ir.FeatureClientValidation)
+	case s.TrustStoreARN != "":
+		f[ir.FeatureClientValidation] = ir.Support{Grade: ir.Approximate, Difference: otherTrustStore}
+	}
+	return f
+}
+
+// otherTrustStore is the difference that spec.aws.trustStoreARN makes.
+const otherTrustStore = "clients are verified by the trust store in AWS that the GatewayConfig names, not by the referenced certificates"
 
 // Features says what load balancers in AWS can express. Where that depends on a value, as on the path of a redirect or the letters of a header,
 // the feature is exact here and Compile judges the value.
