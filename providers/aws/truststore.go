@@ -73,7 +73,7 @@ func (c *compiler) clientTrust(l *ir.Listener) (clients *MutualAuthentication, r
 			"spec.aws.trustStoreARN of the GatewayConfig has clients validated by another trust store than the referenced certificates: name a bucket in spec.aws.trustStoreBucket in its place, or let the class opt in to approximate features")
 	case c.settings.TrustStoreARN != "":
 		for i := range l.Servers {
-			c.differ(l.Servers[i].Source, "clients are verified by the trust store in AWS that the GatewayConfig names, not by the referenced certificates")
+			c.differ(l.Servers[i].Source, otherTrustStore)
 		}
 		clients.TrustStore = c.settings.TrustStoreARN
 		return clients, nil, true

@@ -287,3 +287,15 @@ func TestWhatTrustStoresHold(t *testing.T) {
 		t.Errorf("a file in another place is another trust store, or nobody moves it: got %v twice", a)
 	}
 }
+
+// TestWhatAClassClaims: clients are validated exactly where the class has a bucket for what the Gateway references.
+func TestWhatAClassClaims(t *testing.T) {
+	for settings, want := range map[string]ir.Grade{
+		"": ir.Impossible, `{"sslPolicy":"p"}`: ir.Impossible, inBucket: ir.Exact, `{"trustStoreARN":"arn:aws:x"}`: ir.Approximate,
+		`{"trustStoreARN":"arn:aws:x","trustStoreBucket":{"name":"authorities"}}`: ir.Approximate, `{"unknown":1}`: ir.Impossible,
+	} {
+		if got := provider.FeaturesWith(json.RawMessage(settings)).Of(ir.FeatureClientValidation).Grade; got != want {
+			t.Errorf("%s: want %v, got %v", settings, want, got)
+		}
+	}
+}

@@ -13,7 +13,6 @@ import (
 
 	"github.com/cloudgate-dev/cloudgate/cmd/cloudgate/dev"
 	"github.com/cloudgate-dev/cloudgate/test/e2e/traffic"
-	"github.com/cloudgate-dev/cloudgate/test/echo"
 )
 
 // class is a GatewayClass that stories are told on.
@@ -95,16 +94,16 @@ func (c class) may(part string) string {
 	return part
 }
 
-// trusts returns a GatewayConfig by which a Gateway knows its clients. An ALB does by a trust store, which users make of a file in S3.
-func (c class) trusts(w *world, name string, clients echo.Certificate) string {
+// trusts returns a GatewayConfig by which a Gateway knows its clients. An ALB does by a trust store, which takes a bucket in S3.
+func (c class) trusts(w *world, name string) string {
 	w.Helper()
 	config := "apiVersion: cloudgate.dev/v1alpha1\nkind: GatewayConfig\nmetadata: {name: " + name + "}\nspec: {"
 	if c == onAWS {
-		file := map[string]string{"bucket": "trust", "key": name + ".pem", "content": string(clients.Chain)}
+		file := map[string]string{"bucket": "trust", "key": "read-me", "content": "What is in here belongs to Gateways."} // makes the bucket, too
 		if err := w.cloud.Call(http.MethodPost, "/admin/v1/aws/"+dev.AWSRegion+"/objects", file, nil); err != nil {
 			w.Fatal(err)
 		}
-		config += "aws: {trustStoreARN: " + w.aws.TrustStore(w, name, "trust", name+".pem") + "}"
+		config += "aws: {trustStoreBucket: {name: trust}}"
 	}
 	return config + "}\n"
 }
@@ -216,6 +215,7 @@ func TestAWS(t *testing.T) {
 		"SessionsOutliveTheirProcess":                  tellSessionsOutliveTheirProcess,
 		"GatewayDeletedWhileTheCloudIsDown":            tellGatewayDeletedWhileAWSIsDown,
 		"StateDirKeepsAddresses":                       tellStateDirKeepsAddresses,
+		"CrashedEndpointThatKubernetesNotices":         tellCrashedEndpointThatKubernetesNotices,
 		"InvalidManifestsSayWhyAndCostNothingElse":     tellInvalidManifestsSayWhyAndCostNothingElse,
 		"MissingBackendAnswers500":                     tellMissingBackendAnswers500,
 		"BadCertificateCostsItsListenerOnly":           tellBadCertificateCostsItsListenerOnly,

@@ -76,7 +76,7 @@ func tellClientCertificates(t *testing.T, on class) {
 		w.write("app.yaml", service("app")+"---\n"+traffic.HTTPRoute("app", "{name: web}", "app.example.com", toApp))
 		w.serve("app", "app-1")
 	})
-	w.write("config.yaml", on.trusts(w, "friends", friend))
+	w.write("config.yaml", on.trusts(w, "friends"))
 	w.write("gateway.yaml", `apiVersion: gateway.networking.k8s.io/v1
 kind: Gateway
 metadata: {name: web}

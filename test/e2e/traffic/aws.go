@@ -29,9 +29,12 @@ type AWS struct {
 }
 
 // OpenAWS opens a region of the account that answers at a URL, whoever asks.
-func OpenAWS(url, region string) *AWS {
+func OpenAWS(url, region string) *AWS { return OpenAWSAs(url, region, "visitor", "visitor") }
+
+// OpenAWSAs opens a region of an account that lets in the holders of its access keys.
+func OpenAWSAs(url, region, key, secret string) *AWS {
 	config := aws.Config{
-		Region: region, BaseEndpoint: &url, HTTPClient: cloudClient, Credentials: credentials.NewStaticCredentialsProvider("visitor", "visitor", ""),
+		Region: region, BaseEndpoint: &url, HTTPClient: cloudClient, Credentials: credentials.NewStaticCredentialsProvider(key, secret, ""),
 	}
 	return &AWS{elb: elbv2.NewFromConfig(config), ec2: ec2.NewFromConfig(config), acm: acm.NewFromConfig(config)}
 }
@@ -166,16 +169,4 @@ func (a *AWS) HealthInterval(t testing.TB) string {
 		t.Fatalf("no target group: %v, %v", groups, err)
 	}
 	return fmt.Sprintf("%ds", aws.ToInt32(groups[0].HealthCheckIntervalSeconds))
-}
-
-// TrustStore makes a trust store of a file in S3 and returns its ARN.
-func (a *AWS) TrustStore(t testing.TB, name, bucket, key string) string {
-	t.Helper()
-	made, err := a.elb.CreateTrustStore(context.Background(), &elbv2.CreateTrustStoreInput{
-		Name: &name, CaCertificatesBundleS3Bucket: &bucket, CaCertificatesBundleS3Key: &key,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return aws.ToString(made.TrustStores[0].TrustStoreArn)
 }
