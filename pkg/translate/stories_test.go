@@ -3,12 +3,10 @@ package translate_test
 import (
 	"errors"
 	"flag"
-	"os"
 	"path/filepath"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/cloudgate-dev/cloudgate/pkg/cloud"
@@ -46,19 +44,7 @@ func golden(t *testing.T, path string, value any) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if *update {
-		if err := os.WriteFile(path, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatalf("%v (run go test -update to write it)", err)
-	}
-	if diff := cmp.Diff(string(want), string(got)); diff != "" {
-		t.Errorf("%s is not what comes out (-want +got):\n%s", path, diff)
-	}
+	translatetest.Golden(t, path, got, *update)
 }
 
 func outcome(t *testing.T, o translatetest.Outcome) status.Outcome {

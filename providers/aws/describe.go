@@ -3,6 +3,8 @@ package aws
 import (
 	"fmt"
 	"strings"
+
+	"github.com/cloudgate-dev/cloudgate/pkg/graph/explain"
 )
 
 // Describe implements graph.Describer.
@@ -15,7 +17,7 @@ func (w *SecurityGroup) Describe() string {
 	if len(ports) == 0 {
 		return "lets nobody in"
 	}
-	return "lets in " + fewOf(ports)
+	return "lets in " + explain.Some(ports)
 }
 
 // Describe implements graph.Describer.
@@ -28,7 +30,7 @@ func (w *NodeAccess) Describe() string {
 			ports = append(ports, fmt.Sprintf("%s %d-%d", p.Protocol, p.From, p.To))
 		}
 	}
-	return "lets " + fewOf(w.Sources) + " in at " + fewOf(ports)
+	return "lets " + explain.Some(w.Sources) + " in at " + explain.Some(ports)
 }
 
 // Describe implements graph.Describer.
@@ -64,9 +66,9 @@ func (c Condition) describe() string {
 		values = append(values, "?"+q.Key+"="+q.Value)
 	}
 	if c.Field == FieldHeader {
-		return "[" + c.Header + "=" + fewOf(values) + "]"
+		return "[" + c.Header + "=" + explain.Some(values) + "]"
 	}
-	return fewOf(values)
+	return explain.Some(values)
 }
 
 func prefixed(prefix string, list []string) []string {
@@ -88,7 +90,7 @@ func (a Action) describe() string {
 			}
 			groups = append(groups, text)
 		}
-		return fewOf(groups)
+		return explain.Some(groups)
 	case a.Redirect != nil:
 		r := a.Redirect
 		return fmt.Sprintf("redirect to %s://%s:%s%s", r.Protocol, r.Host, r.Port, r.Path)
@@ -108,12 +110,4 @@ func (w *TargetGroup) Describe() string {
 		return text + ", 1 target"
 	}
 	return fmt.Sprintf("%s, %d targets", text, len(w.Targets))
-}
-
-// fewOf lists a few of many.
-func fewOf(list []string) string {
-	if len(list) > mostChanges {
-		return fmt.Sprintf("%s and %d more", strings.Join(list[:mostChanges-1], ", "), len(list)-mostChanges+1)
-	}
-	return strings.Join(list, ", ")
 }

@@ -1,22 +1,13 @@
 package aws
 
 import (
-	"encoding/json"
-	"fmt"
-	"maps"
 	"net"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/cloudgate-dev/cloudgate/pkg/graph"
+	"github.com/cloudgate-dev/cloudgate/pkg/graph/explain"
 )
-
-// mostChanges is how many differences a sentence lists; the others are counted.
-const mostChanges = 4
-
-// longestValue is how much of a value a sentence quotes. Longer ones (PEM) are only said to differ.
-const longestValue = 48
 
 // Explain implements graph.Spec.
 func (w *SecurityGroup) Explain(got graph.Spec) string { return explainSpec(w, got) }
@@ -40,121 +31,26 @@ func (w *Rule) Explain(got graph.Spec) string { return explainSpec(w, got) }
 func (w *TargetGroup) Explain(got graph.Spec) string {
 	g, ok := got.(*TargetGroup)
 	if !ok {
-		return explain(w, got)
+		return explain.Fields(w, got)
 	}
 	want, have := w.content(), w.seen(g.content())
 	targets := explainTargets(want.Targets, have.Targets)
 	want.Targets, have.Targets = nil, nil
-	return joinChanges(explain(want, have), targets)
+	return explain.Join(explain.Fields(want, have), targets)
 }
 
 func explainSpec[T any, P comparableSpec[T]](want P, got graph.Spec) string {
 	g, ok := got.(P)
 	if !ok {
-		return explain(want, got)
+		return explain.Fields(want, got)
 	}
-	return explain(want.content(), want.seen(P(g.content())))
-}
-
-// explain lists the fields in which got differs from want: "action.forward.backends[0].weight 1 becomes 3".
-func explain(want, got any) string {
-	w, errW := flatten(want)
-	g, errG := flatten(got)
-	if errW != nil || errG != nil {
-		return "its content differs"
-	}
-	paths := make(map[string]bool, len(w)+len(g))
-	for path := range w {
-		paths[path] = true
-	}
-	for path := range g {
-		paths[path] = true
-	}
-	var changes []string
-	for _, path := range slices.Sorted(maps.Keys(paths)) {
-		from, had := g[path]
-		to, has := w[path]
-		switch {
-		case had && has && from == to:
-		case len(from) > longestValue || len(to) > longestValue:
-			changes = append(changes, path+" changes")
-		case !had:
-			changes = append(changes, fmt.Sprintf("%s becomes %s", path, to))
-		case !has:
-			changes = append(changes, fmt.Sprintf("%s %s goes", path, from))
-		default:
-			changes = append(changes, fmt.Sprintf("%s %s becomes %s", path, from, to))
-		}
-	}
-	return listed(changes)
-}
-
-func listed(changes []string) string {
-	if len(changes) > mostChanges {
-		changes = append(slices.Clip(changes[:mostChanges-1]), fmt.Sprintf("and %d more changes", len(changes)-mostChanges+1))
-	}
-	return strings.Join(changes, ", ")
-}
-
-func joinChanges(parts ...string) string {
-	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), ", ")
-}
-
-// flatten returns the leaves of v's JSON by their path.
-func flatten(v any) (map[string]string, error) {
-	tree, err := toJSON(v)
-	if err != nil {
-		return nil, err
-	}
-	leaves := make(map[string]string)
-	var walk func(path string, v any)
-	walk = func(path string, v any) {
-		switch v := v.(type) {
-		case map[string]any:
-			for key, child := range v {
-				walk(strings.TrimPrefix(path+"."+key, "."), child)
-			}
-		case []any:
-			for i, child := range v {
-				walk(path+"["+strconv.Itoa(i)+"]", child)
-			}
-		case string:
-			leaves[path] = strconv.Quote(v)
-		default:
-			leaves[path] = fmt.Sprint(v)
-		}
-	}
-	walk("", tree)
-	return leaves, nil
-}
-
-func named(noun string, list []string, one, many string) string {
-	switch {
-	case len(list) == 0:
-		return ""
-	case len(list) == 1:
-		return fmt.Sprintf("%s %s %s", noun, list[0], one)
-	case len(list) <= mostChanges:
-		return fmt.Sprintf("%ss %s %s", noun, strings.Join(list, " and "), many)
-	default:
-		return fmt.Sprintf("%d %ss %s", len(list), noun, many)
-	}
-}
-
-// toJSON returns v as JSON would read it back: maps, slices, strings, numbers.
-func toJSON(v any) (any, error) {
-	raw, err := json.Marshal(v)
-	if err != nil {
-		return nil, err
-	}
-	var out any
-	return out, json.Unmarshal(raw, &out)
+	return explain.Fields(want.content(), want.seen(P(g.content())))
 }
 
 // explainTargets says which targets come and go.
 func explainTargets(want, got []Target) string {
 	come, leave := targetChanges(want, got)
-	return joinChanges(named("target", names(come), "comes", "come"), named("target", names(leave), "goes", "go"))
+	return explain.Join(explain.Named("target", names(come), "comes", "come"), explain.Named("target", names(leave), "goes", "go"))
 }
 
 func names(targets []Target) []string {

@@ -1,7 +1,6 @@
 package aws_test
 
 import (
-	"path/filepath"
 	"testing"
 
 	"github.com/cloudgate-dev/cloudgate/pkg/translate"
@@ -43,7 +42,7 @@ var unlike = map[string]string{
 // stories are the golden stories of package translate, but for those and the ones whose settings name what only an account of their own has.
 func stories(t *testing.T) []providertest.Case {
 	t.Helper()
-	told, err := translatetest.Stories(filepath.Join("..", "..", "pkg", "translate", "testdata"))
+	told, err := translatetest.Stories(providertest.StoriesDir)
 	if err != nil {
 		t.Fatal(err)
 	}

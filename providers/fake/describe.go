@@ -3,6 +3,8 @@ package fake
 import (
 	"fmt"
 	"strings"
+
+	"github.com/cloudgate-dev/cloudgate/pkg/graph/explain"
 )
 
 // Describe implements graph.Describer.
@@ -23,7 +25,7 @@ func (w *Listener) Describe() string {
 	}
 	text := fmt.Sprintf("%s on port %d", w.Protocol, w.Port)
 	if len(hosts) > 0 {
-		text += " for " + some(hosts)
+		text += " for " + explain.Some(hosts)
 	}
 	return text
 }
@@ -34,7 +36,7 @@ func (w *Rule) Describe() string {
 	for _, m := range w.Matches {
 		matches = append(matches, m.describe())
 	}
-	return some(matches) + " → " + w.Action.describe()
+	return explain.Some(matches) + " → " + w.Action.describe()
 }
 
 func (m Match) describe() string {
@@ -91,7 +93,7 @@ func (a Action) describe() string {
 			}
 			backends = append(backends, to)
 		}
-		return some(backends)
+		return explain.Some(backends)
 	case a.Redirect != nil:
 		return fmt.Sprintf("redirect %d", a.Redirect.Status)
 	case a.Respond != nil:
@@ -113,12 +115,4 @@ func (w *Pool) Describe() string {
 // Describe implements graph.Describer.
 func (w *Certificate) Describe() string {
 	return fmt.Sprintf("from %s %s/%s", w.source.Kind, w.source.Namespace, w.source.Name)
-}
-
-// some lists a few and counts the others.
-func some(list []string) string {
-	if len(list) > mostChanges {
-		return strings.Join(list[:mostChanges-1], ", ") + fmt.Sprintf(" and %d more", len(list)-mostChanges+1)
-	}
-	return strings.Join(list, ", ")
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/cloudgate-dev/cloudgate/pkg/graph"
+	"github.com/cloudgate-dev/cloudgate/pkg/graph/explain"
 )
 
 // createBody is the JSON that creates want. Only this function writes a private key, and only into a request.
@@ -73,7 +74,7 @@ func (a *applier) encode(spec graph.Spec, external func(graph.ID) (string, error
 	if err != nil {
 		return nil, err
 	}
-	tree, err := toJSON(wire)
+	tree, err := explain.Tree(wire)
 	if err != nil {
 		return nil, err
 	}

@@ -1,7 +1,6 @@
 package fake_test
 
 import (
-	"path/filepath"
 	"testing"
 
 	"github.com/cloudgate-dev/cloudgate/fake-cloud/world"
@@ -36,7 +35,7 @@ func TestLaws(t *testing.T) {
 // stories are the golden stories of package translate, but for those that ask for addresses, which are not this cloud's.
 func stories(t *testing.T) []providertest.Case {
 	t.Helper()
-	told, err := translatetest.Stories(storiesDir)
+	told, err := translatetest.Stories(providertest.StoriesDir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,5 +50,3 @@ func stories(t *testing.T) []providertest.Case {
 	}
 	return cases
 }
-
-var storiesDir = filepath.Join("..", "..", "pkg", "translate", "testdata")

@@ -1,12 +1,12 @@
 package fake
 
 import (
-	"encoding/json"
 	"net/netip"
 	"reflect"
 	"time"
 
 	"github.com/cloudgate-dev/cloudgate/pkg/graph"
+	"github.com/cloudgate-dev/cloudgate/pkg/graph/explain"
 	"github.com/cloudgate-dev/cloudgate/pkg/ir"
 )
 
@@ -230,30 +230,30 @@ func (w *Pool) Equal(got graph.Spec) bool { return equal(w, got, (*Pool).content
 func (w *Certificate) Equal(got graph.Spec) bool { return equal(w, got, (*Certificate).content) }
 
 // Explain implements graph.Spec.
-func (w *LoadBalancer) Explain(got graph.Spec) string { return explain(w, got) }
+func (w *LoadBalancer) Explain(got graph.Spec) string { return explain.Fields(w, got) }
 
 // Explain implements graph.Spec.
-func (w *Listener) Explain(got graph.Spec) string { return explain(w, got) }
+func (w *Listener) Explain(got graph.Spec) string { return explain.Fields(w, got) }
 
 // Explain implements graph.Spec.
-func (w *Rule) Explain(got graph.Spec) string { return explain(w, got) }
+func (w *Rule) Explain(got graph.Spec) string { return explain.Fields(w, got) }
 
 // Explain implements graph.Spec.
 func (w *Pool) Explain(got graph.Spec) string {
 	g, ok := got.(*Pool)
 	if !ok {
-		return explain(w, got)
+		return explain.Fields(w, got)
 	}
-	return joinChanges(explain(w.config(), g.config()), explainMembers(w.Members, g.Members))
+	return explain.Join(explain.Fields(w.config(), g.config()), explainMembers(w.Members, g.Members))
 }
 
 // Explain implements graph.Spec.
 func (w *Certificate) Explain(got graph.Spec) string {
 	g, ok := got.(*Certificate)
 	if !ok {
-		return explain(w, got)
+		return explain.Fields(w, got)
 	}
-	return explain(w.content(), g.content())
+	return explain.Fields(w.content(), g.content())
 }
 
 // content is what a spec is compared by.
@@ -297,13 +297,3 @@ func (w *Listener) Fits(graph.ID, graph.Spec) bool { return true }
 
 // Fits implements graph.Dependent: certificates are never changed but for their labels.
 func (w *Pool) Fits(graph.ID, graph.Spec) bool { return true }
-
-// toJSON returns v as JSON would read it back: maps, slices, strings, numbers.
-func toJSON(v any) (any, error) {
-	raw, err := json.Marshal(v)
-	if err != nil {
-		return nil, err
-	}
-	var out any
-	return out, json.Unmarshal(raw, &out)
-}

@@ -2,57 +2,22 @@ package fake_test
 
 import (
 	"flag"
-	"os"
-	"path/filepath"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-	"sigs.k8s.io/yaml"
-
-	"github.com/cloudgate-dev/cloudgate/pkg/translate"
-	"github.com/cloudgate-dev/cloudgate/pkg/translate/translatetest"
+	"github.com/cloudgate-dev/cloudgate/pkg/ir"
 	"github.com/cloudgate-dev/cloudgate/providers/fake"
+	"github.com/cloudgate-dev/cloudgate/providers/providertest"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files; read the difference before you commit it")
 
-// TestStories tells every story through the stage of this provider: fake.yaml holds the resources that it becomes, or why it cannot
-// become any: stories may ask for more than this cloud's Features.
+// TestStories: fake.yaml holds the resources that a story becomes, or why it cannot become any.
 func TestStories(t *testing.T) {
-	told, err := translatetest.Stories(storiesDir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, story := range told {
-		t.Run(story.Name, func(t *testing.T) {
-			want, _ := translate.Translate(story.Snapshot)
-			var out any
-			var err error
-			if out, err = fake.Compile(want); err != nil {
-				out = map[string]string{"error": err.Error()}
-			}
-			got, err := yaml.Marshal(out)
-			if err != nil {
-				t.Fatal(err)
-			}
-			golden(t, filepath.Join(story.Dir, "fake.yaml"), string(got))
-		})
-	}
-}
-
-func golden(t *testing.T, path, got string) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
+	providertest.Stories(t, "fake.yaml", *update, func(want *ir.LoadBalancer) (any, error) {
+		compiled, err := fake.Compile(want)
+		if err != nil {
+			return map[string]string{"error": err.Error()}, nil
 		}
-		return
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatalf("%v (run go test -update to write it)", err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s is not what comes out (-want +got):\n%s", path, diff)
-	}
+		return compiled, nil
+	})
 }
