@@ -2,7 +2,6 @@ package dataplane
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/cloudgate-dev/cloudgate/fake-cloud/dataplane/serve"
 	"github.com/cloudgate-dev/cloudgate/fake-cloud/world"
@@ -35,26 +34,21 @@ func (p *Plane) retry() {
 }
 
 func (p *Plane) applyBalancer(b *balancer) {
-	if b.engine == nil {
-		o := p.cfg.Proxy
-		o.Name = b.Name
-		b.engine = proxy.New(o)
+	if b.serve == nil {
+		b.serve = serve.New(serve.Config{Name: b.Name, Ports: p.ports, Proxy: p.cfg.Proxy, Log: p.cfg.Log})
 	}
+	p.applyPools(b)
+	want := serve.Wanted{IPs: b.IPs, Listeners: map[string]*serve.Listener{}, Pools: b.pools, SessionKey: []byte(b.SessionKey)}
 	for _, s := range b.sites {
 		s.commit(p.certificate)
 		if s.listener != nil {
-			p.bindsFor(s, b.IPs)
+			want.Listeners[s.id] = s.serve
 		}
 	}
-	p.applyPools(b)
-	for p.applyOnce(b) {
-		// A listener moved to another port.
-	}
+	states := b.serve.Apply(&want)
 	b.failing = false
-	for _, s := range b.sites {
-		if s.listener != nil {
-			p.report(b, s)
-		}
+	for id := range want.Listeners {
+		p.report(b, b.sites[id], states[id])
 	}
 	p.releaseOld(b)
 }
@@ -73,52 +67,13 @@ func (p *Plane) applyPools(b *balancer) {
 	}
 }
 
-// applyOnce applies b as it is now, and reports whether a bind that failed should be tried at another address.
-func (p *Plane) applyOnce(b *balancer) (again bool) {
-	cfg := &proxy.Config{Listeners: map[string]*proxy.Listener{}, Pools: b.pools, SessionKey: []byte(b.SessionKey)}
-	binds := map[string]*bind{}
-	for _, s := range b.sites {
-		if s.listener == nil {
-			continue
-		}
-		for _, bind := range s.binds {
-			if bind.proxy == nil {
-				bind.proxy = &proxy.Listener{Protocol: compileProtocol(s.listener.Protocol), Address: bind.At, Servers: s.servers, Clients: s.clients}
-			}
-			bind.Failure = ""
-			cfg.Listeners[bind.Name] = bind.proxy
-			binds[bind.Name] = bind
-		}
-	}
-	err := b.engine.Apply(cfg)
-	for _, e := range serve.ListenErrors(err) {
-		bind := binds[e.Listener]
-		switch {
-		case bind == nil:
-		case e.Bound:
-			p.cfg.Log.Warn("listener does not serve all that it should", "listener", e.Listener, "error", e.Err)
-		default:
-			again = p.ports.Failed(&bind.Bind, e.Err) || again
-			bind.proxy = nil // it moved, or is tried again
-		}
-	}
-	return again
-}
-
 // report tells the world where a listener answers, if it does not know.
-func (p *Plane) report(b *balancer, s *site) {
+func (p *Plane) report(b *balancer, s *site, state serve.State) {
 	var endpoints []world.Endpoint
-	var failures []string
-	for _, ip := range b.IPs {
-		bind := s.binds[ip]
-		if bind.Failure != "" {
-			failures = append(failures, bind.Failure)
-			continue
-		}
-		endpoints = append(endpoints, world.Endpoint{IP: ip, Bound: bind.At})
-		p.ports.Bound(&bind.Bind, "loadBalancer", b.Name, "listener", s.listener.Name)
+	for _, at := range state.Bound {
+		endpoints = append(endpoints, world.Endpoint{IP: at.Addr(), Bound: at})
 	}
-	failure := strings.Join(failures, "; ")
+	failure := state.Failure
 	if failure != "" {
 		b.failing = true
 	}

@@ -25,7 +25,7 @@ type healthCache struct {
 	last map[string][]proxy.EndpointHealth
 }
 
-func (c *healthCache) get(e *proxy.Engine) map[string][]proxy.EndpointHealth {
+func (c *healthCache) get(e *serve.Balancer) map[string][]proxy.EndpointHealth {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.last == nil {
@@ -44,10 +44,10 @@ func (c *healthCache) get(e *proxy.Engine) map[string][]proxy.EndpointHealth {
 func (p *Plane) Health(pool string) map[netip.AddrPort]MemberHealth {
 	p.mu.Lock()
 	var using []*balancer
-	var engines []*proxy.Engine
+	var engines []*serve.Balancer
 	for b := range p.users[pool] {
-		if b.engine != nil {
-			using, engines = append(using, b), append(engines, b.engine)
+		if b.serve != nil {
+			using, engines = append(using, b), append(engines, b.serve)
 		}
 	}
 	checked := p.pools[pool].proxy != nil && p.pools[pool].proxy.Health != nil
@@ -84,8 +84,8 @@ func (p *Plane) Stats() proxy.Stats {
 	defer p.mu.Unlock()
 	sum := p.gone
 	for _, b := range p.balancers {
-		if b.engine != nil {
-			serve.AddStats(&sum, b.engine.Stats())
+		if b.serve != nil {
+			serve.AddStats(&sum, b.serve.Stats())
 		}
 	}
 	return sum

@@ -58,8 +58,8 @@ type served struct {
 // balancer is one load balancer and its engine.
 type balancer struct {
 	world.LoadBalancer
-	ready      bool // it may be served
-	engine     *proxy.Engine
+	ready      bool            // it may be served
+	serve      *serve.Balancer // nil until it is ready for the first time
 	sites      map[string]*site
 	uses       map[string]struct{}    // pools that rules name
 	pools      map[string]*proxy.Pool // as applied; shared between versions while no pool changes
@@ -122,22 +122,16 @@ func (p *Plane) close() {
 // closeEngine stops listening at once, lets requests end in the background, and then gives back the addresses.
 func (p *Plane) closeEngine(b *balancer) {
 	held := b.releaseAll()
-	if b.engine == nil {
+	if b.serve == nil {
 		p.giveBack(held)
 		return
 	}
-	engine := b.engine
-	b.engine = nil
-	serve.AddStats(&p.gone, engine.Stats())
-	if err := engine.Apply(&proxy.Config{}); err != nil {
-		p.cfg.Log.Error("load balancer does not stop", "loadBalancer", b.ID, "error", err)
-	}
+	old := b.serve
+	b.serve = nil
+	serve.AddStats(&p.gone, old.Stats())
+	old.Retire()
 	p.closing.Go(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), p.cfg.Grace)
-		defer cancel()
-		if err := engine.Close(ctx); err != nil {
-			p.cfg.Log.Info("requests were cut off", "loadBalancer", b.ID, "after", p.cfg.Grace)
-		}
+		old.Close(p.cfg.Grace)
 		p.giveBack(held)
 	})
 }

@@ -62,9 +62,7 @@ func (s *stand) parts() map[string]any {
 	parts := map[string]any{}
 	for _, b := range s.plane.balancers {
 		for _, site := range b.sites {
-			for _, bind := range site.binds {
-				parts["listener "+b.Name+"/"+site.listener.Name] = bind.proxy
-			}
+			parts["listener "+b.Name+"/"+site.listener.Name] = site.serve
 			for name, table := range site.tables {
 				parts["table "+b.Name+"/"+site.listener.Name+"/"+name] = table
 			}

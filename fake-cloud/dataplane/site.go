@@ -2,8 +2,8 @@ package dataplane
 
 import (
 	"fmt"
-	"net/netip"
 
+	"github.com/cloudgate-dev/cloudgate/fake-cloud/dataplane/serve"
 	"github.com/cloudgate-dev/cloudgate/fake-cloud/world"
 	"github.com/cloudgate-dev/cloudgate/pkg/proxy"
 	"github.com/cloudgate-dev/cloudgate/pkg/proxy/route"
@@ -13,13 +13,12 @@ import (
 type site struct {
 	id, balancer string
 	listener     *world.Listener // what is served; nil until it may be
-	servers      []proxy.Server
 	clients      *proxy.ClientValidation
 	tables       map[string]*proxy.Table // by server; those of servers that are not there are kept
 	placed       map[string]placement    // by rule
 	edits        map[string]*route.Edit[*proxy.Rule]
-	stale        bool // servers have to be made anew
-	binds        map[netip.Addr]*bind
+	stale        bool            // servers have to be made anew
+	serve        *serve.Listener // as it was made last
 }
 
 // placement is where the routes of a rule are.
@@ -33,7 +32,7 @@ type placement struct {
 func newSite(id, balancer string) *site {
 	return &site{
 		id: id, balancer: balancer, tables: map[string]*proxy.Table{}, placed: map[string]placement{},
-		edits: map[string]*route.Edit[*proxy.Rule]{}, binds: map[netip.Addr]*bind{}, stale: true,
+		edits: map[string]*route.Edit[*proxy.Rule]{}, stale: true,
 	}
 }
 
@@ -82,19 +81,19 @@ func routeID(rule string, match int) string {
 	return fmt.Sprintf("%s/%d", rule, match)
 }
 
-// commit makes servers from the listener and the tables, if anything of that changed, and reports whether it did.
-func (s *site) commit(certificate func(id string) *proxy.Certificate) bool {
+// commit makes what is served from the listener and the tables, if anything of that changed.
+func (s *site) commit(certificate func(id string) *proxy.Certificate) {
 	for name, e := range s.edits {
 		s.tables[name] = e.Commit()
 		s.stale = true
 	}
 	clear(s.edits)
 	if s.listener == nil || !s.stale {
-		return false
+		return
 	}
 	s.stale = false
 	s.clients = compileClients(s.listener.Clients, s.clients)
-	s.servers = make([]proxy.Server, 0, len(s.listener.Servers))
+	servers := make([]proxy.Server, 0, len(s.listener.Servers))
 	for i, server := range s.listener.Servers {
 		out := proxy.Server{
 			Name: server.Name, Hostname: server.Hostname, Passthrough: server.TLS == world.TLSPassthrough, Rules: s.tables[server.Name],
@@ -104,10 +103,10 @@ func (s *site) commit(certificate func(id string) *proxy.Certificate) bool {
 				out.Certificates = append(out.Certificates, c)
 			}
 		}
-		s.servers = append(s.servers, out)
+		servers = append(servers, out)
 	}
-	for _, b := range s.binds {
-		b.proxy = nil
+	s.serve = &serve.Listener{
+		Label: s.listener.Name, Port: s.listener.Port, Before: before(s.listener),
+		Serve: proxy.Listener{Protocol: compileProtocol(s.listener.Protocol), Servers: servers, Clients: s.clients},
 	}
-	return true
 }

@@ -79,9 +79,6 @@ func (p *Plane) removeSite(s *site) {
 		p.release(b, place.pools)
 		delete(p.homes, rule)
 	}
-	for _, bind := range s.binds {
-		p.ports.Release(&bind.Bind)
-	}
 	delete(p.sites, s.id)
 	delete(b.sites, s.id)
 	p.touch(b)

@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -23,9 +24,13 @@ type Config struct {
 
 // Listener is what answers on one port. Share it by pointer: one that is the same is not touched.
 type Listener struct {
-	Port  uint16
-	Serve proxy.Listener // but its Address
+	Label  string // for people; "" for its name
+	Port   uint16
+	Before map[netip.Addr]netip.AddrPort // where it was bound before, if that is known: it is tried first
+	Serve  proxy.Listener                // but its Address
 }
+
+func (l *Listener) udp() bool { return l.Serve.Protocol == proxy.UDP }
 
 // Wanted is all that a load balancer serves. Listeners and Pools that are the same by pointer are not touched.
 type Wanted struct {
@@ -75,7 +80,7 @@ func (b *Balancer) Apply(want *Wanted) map[string]State {
 	}
 	states := make(map[string]State, len(want.Listeners))
 	for name := range want.Listeners {
-		states[name] = b.state(name, want.IPs)
+		states[name] = b.state(name, want)
 	}
 	return states
 }
@@ -83,7 +88,8 @@ func (b *Balancer) Apply(want *Wanted) map[string]State {
 // claim makes the binds that are wanted, and drops the others.
 func (b *Balancer) claim(want *Wanted) {
 	for key, bind := range b.binds {
-		if l := want.Listeners[key.listener]; l == nil || l.Port != bind.Want.Port() || !slices.Contains(want.IPs, key.ip) {
+		l := want.Listeners[key.listener]
+		if l == nil || l.Port != bind.Want.Port() || l.udp() != bind.UDP || !slices.Contains(want.IPs, key.ip) {
 			b.cfg.Ports.Release(&bind.Bind)
 			delete(b.binds, key)
 		}
@@ -93,7 +99,7 @@ func (b *Balancer) claim(want *Wanted) {
 			key := bindKey{name, ip}
 			at := b.binds[key]
 			if at == nil {
-				at = &bind{Bind: ports.Bind{Name: name, UDP: l.Serve.Protocol == proxy.UDP, Want: netip.AddrPortFrom(ip, l.Port)}}
+				at = &bind{Bind: ports.Bind{Name: name, UDP: l.udp(), Want: netip.AddrPortFrom(ip, l.Port), Before: l.Before[ip]}}
 				if i > 0 {
 					at.Name += "@" + ip.String()
 				}
@@ -121,7 +127,7 @@ func (b *Balancer) applyOnce(want *Wanted) (again bool) {
 		cfg.Listeners[bind.Name] = bind.proxy
 		byName[bind.Name] = bind
 	}
-	for _, e := range ListenErrors(b.engine.Apply(cfg)) {
+	for _, e := range listenErrors(b.engine.Apply(cfg)) {
 		bind := byName[e.Listener]
 		switch {
 		case bind == nil:
@@ -135,15 +141,15 @@ func (b *Balancer) applyOnce(want *Wanted) (again bool) {
 	return again
 }
 
-// ListenErrors are those that an error of proxy.Engine.Apply joins.
-func ListenErrors(err error) []*proxy.ListenError {
+// listenErrors are those that an error of proxy.Engine.Apply joins.
+func listenErrors(err error) []*proxy.ListenError {
 	if err == nil {
 		return nil
 	}
 	if joined, ok := err.(interface{ Unwrap() []error }); ok { // errors.As would find the first only
 		var all []*proxy.ListenError
 		for _, e := range joined.Unwrap() {
-			all = append(all, ListenErrors(e)...)
+			all = append(all, listenErrors(e)...)
 		}
 		return all
 	}
@@ -154,17 +160,17 @@ func ListenErrors(err error) []*proxy.ListenError {
 	return nil
 }
 
-func (b *Balancer) state(name string, ips []netip.Addr) State {
+func (b *Balancer) state(name string, want *Wanted) State {
 	var s State
 	var failures []string
-	for _, ip := range ips {
+	for _, ip := range want.IPs {
 		bind := b.binds[bindKey{name, ip}]
 		if bind.Failure != "" {
 			failures = append(failures, bind.Failure)
 			continue
 		}
 		s.Bound = append(s.Bound, bind.At)
-		b.cfg.Ports.Bound(&bind.Bind, "loadBalancer", b.cfg.Name, "listener", name)
+		b.cfg.Ports.Bound(&bind.Bind, "loadBalancer", b.cfg.Name, "listener", cmp.Or(want.Listeners[name].Label, name))
 	}
 	s.Failure = strings.Join(failures, "; ")
 	return s
