@@ -305,6 +305,15 @@ func TestAdoptionThatBreaksOff(t *testing.T) {
 	}
 }
 
+// TestAdoptionThatIsGivenUp: a Gateway that goes while nobody has agreed leaves alone what it was to adopt.
+func TestAdoptionThatIsGivenUp(t *testing.T) {
+	w, c := adoptingWorld(t)
+	w.plan()
+	w.delete(gateway("gw"))
+	w.until("the Gateway gone", func() bool { return w.gateway("gw") == nil })
+	w.notYet(c)
+}
+
 // TestAdoptionWaitsInPeace: endpoints that come and go while nobody has agreed ask the cloud nothing, and change no status.
 func TestAdoptionWaitsInPeace(t *testing.T) {
 	w, c := adoptingWorld(t)

@@ -47,10 +47,32 @@ func (f *adoptee) notes(nodes []graph.Node) []string {
 			out = append(out, fmt.Sprintf("security group %s stays, and load balancer %s leaves it: targets that let that group in do not let in the new one by it", id, name))
 		}
 	}
+	if most := f.mostAtOnce(nodes); most > mostRules {
+		out = append(out, fmt.Sprintf("with its old rules and its new ones load balancer %s would have %d, and AWS allows %d: some old ones go before new ones come, and requests of those are answered with 404 meanwhile",
+			name, most, mostRules))
+	}
 	for _, n := range nodes {
 		out = append(out, stays(n)...)
 	}
 	return out
+}
+
+// mostAtOnce counts the rules that there would be if all new ones came before the first old one goes.
+func (f *adoptee) mostAtOnce(nodes []graph.Node) int {
+	count := 0
+	for _, n := range nodes {
+		if n.ID.Kind == KindRule {
+			count++
+		}
+	}
+	there := graph.New(nodes...)
+	for id, n := range f.want {
+		_, old := there[id]
+		if listener := f.want[n.Within]; id.Kind == KindRule && listener.Within == f.id && !old {
+			count++
+		}
+	}
+	return count
 }
 
 // stays lists what a foreign listener or rule refers to.

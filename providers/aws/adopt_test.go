@@ -145,6 +145,19 @@ func TestAdoptionPlan(t *testing.T) {
 	}
 }
 
+// TestAdoptionOfManyRules: where old and new rules do not fit side by side, the plan says what that costs, and it comes to the same.
+func TestAdoptionOfManyRules(t *testing.T) {
+	a := openAccount(t, nil)
+	old := a.legacy(t, nil)
+	want := shop(99) // of which one is there, beside three others
+	foreign, err := a.provider.Foreign(t.Context(), testOwner, compiled(t, want), []string{old.lb})
+	check(t, err)
+	told := slices.ContainsFunc(foreign.Notes, func(note string) bool { return strings.Contains(note, "would have 102, and AWS allows 100") })
+	if !told {
+		t.Errorf("want it told, got %q", foreign.Notes)
+	}
+}
+
 // adoptWhole plans, agrees, and converges. It returns the first error that is not of those that pass.
 func adoptWhole(ctx context.Context, s *providertest.Session, want *ir.LoadBalancer, names ...string) error {
 	p, ok := s.Provider.(cloud.Adopter)
