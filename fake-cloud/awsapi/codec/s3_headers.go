@@ -171,7 +171,7 @@ func s3Headers(v reflect.Value, op s3Operation, h http.Header) error {
 		}
 		if f.Kind() == reflect.Map {
 			for _, key := range f.MapKeys() {
-				h.Set(s3Metadata+key.String(), f.MapIndex(key).String())
+				h[s3Metadata+key.String()] = []string{f.MapIndex(key).String()} // in small letters: clients keep the case
 			}
 			continue
 		}
