@@ -81,7 +81,7 @@ func (g *group) sync(view *aws.TargetGroupView, resolve resolver, changed func()
 func (g *group) watch(t *target, resolve resolver, changed func()) {
 	spec := &g.view.Spec
 	enabled := spec.HealthCheckEnabled == nil || *spec.HealthCheckEnabled
-	if len(g.view.LoadBalancers) == 0 || t.row.Draining || !t.address.IsValid() || !enabled {
+	if len(g.view.LoadBalancers) == 0 || t.row.Draining || !t.address.IsValid() || !enabled || t.row.Reason == types.TargetHealthReasonEnumRegistrationInProgress {
 		t.stop()
 		return
 	}

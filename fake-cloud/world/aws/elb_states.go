@@ -26,7 +26,7 @@ func (r *Region) finishTarget(x *tx, was *Target) {
 		r.targets.drop(x, was.Key)
 		return
 	}
-	x.quiet = true
+	x.quiet = was.Reason != types.TargetHealthReasonEnumRegistrationInProgress // its checks begin
 	r.targets.edit(x, was.Key, func(t *Target) { t.proceed(x) })
 }
 
