@@ -97,7 +97,7 @@ func (w *world) editGateway() {
 	load.End()
 }
 
-// nlbGateway is a Gateway with an NLB, TCP and UDP on ports of their own.
+// nlbGateway is a Gateway with an NLB, TCP with weights and UDP on ports of their own.
 func nlbGateway(port int) string {
 	return fmt.Sprintf(`apiVersion: gateway.networking.k8s.io/v1
 kind: GatewayClass
@@ -109,6 +109,15 @@ kind: TargetGroupConfiguration
 metadata: {name: echo}
 spec:
   targetReference: {name: echo}
+  defaultConfiguration:
+    targetType: ip
+    healthCheckConfig: {healthCheckPort: "8081", healthCheckInterval: 5}
+---
+apiVersion: gateway.k8s.aws/v1beta1
+kind: TargetGroupConfiguration
+metadata: {name: other}
+spec:
+  targetReference: {name: other}
   defaultConfiguration:
     targetType: ip
     healthCheckConfig: {healthCheckPort: "8081", healthCheckInterval: 5}
@@ -127,7 +136,7 @@ kind: TCPRoute
 metadata: {name: lines}
 spec:
   parentRefs: [{name: streams, sectionName: lines}]
-  rules: [{backendRefs: [{name: echo, port: 7000}]}]
+  rules: [{backendRefs: [{name: echo, port: 7000, weight: 1}, {name: other, port: 7000, weight: 1}]}]
 ---
 apiVersion: gateway.networking.k8s.io/v1alpha2
 kind: UDPRoute
@@ -139,10 +148,11 @@ spec:
 }
 
 func (w *world) openStreams() {
-	w.serve(app{name: "echo"})
+	w.serve(app{name: "echo"}, app{name: "other"})
 	w.apply(nlbGateway(7000))
 	host := w.hostname("gateway", "streams", gatewayHost)
 	w.speaks("tcp", host, "7000", "echo")
+	w.speaks("tcp", host, "7000", "other")
 	w.speaks("udp", host, "7001", "echo")
 }
 

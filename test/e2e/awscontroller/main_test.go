@@ -194,6 +194,7 @@ spec:
   selector: {app: %[1]s}
   ports:
   - {name: http, port: 80, targetPort: 8080}
+  - {name: https, port: 443, targetPort: 8443}
   - {name: lines, port: 7000, targetPort: 7000}
   - {name: datagrams, port: 7001, targetPort: 7001, protocol: UDP}
 %[3]s`, a.name, max(a.replicas, 1), a.service)

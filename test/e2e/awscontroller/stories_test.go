@@ -22,6 +22,7 @@ type story struct {
 var stories = []story{
 	{"shop", (*world).openShop, (*world).editShop},
 	{"group", (*world).openGroup, (*world).editGroup},
+	{"front", (*world).openFront, (*world).editFront},
 	{"service", (*world).openService, (*world).editService},
 	{"nodes", (*world).openNodes, (*world).editNodes},
 	{"gateway", (*world).openGateway, (*world).editGateway},
