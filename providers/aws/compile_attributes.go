@@ -2,9 +2,12 @@ package aws
 
 import (
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/cloudgate-dev/cloudgate/pkg/ir"
 )
 
 // Attributes that one type of load balancer alone has begin with these.
@@ -33,10 +36,22 @@ func belongs(key, kind string) bool {
 	return true
 }
 
-// loadBalancerAttributes are those that the settings say something about. What they do not name is left to whoever set it.
+// attrPreserveHost has backends get the header Host as the client sent it.
+const attrPreserveHost = "routing.http.preserve_host_header.enabled"
+
+// namesPort tells whether an Application Load Balancer would add the listener's port to a Host that has none, which it does at other ports than
+// those that HTTP and HTTPS have without saying so.
+func namesPort(l ir.Listener) bool {
+	return (l.Protocol == ir.ProtocolHTTP || l.Protocol == ir.ProtocolHTTPS) && l.Port != 80 && l.Port != 443
+}
+
+// loadBalancerAttributes are those that the listeners or the settings say something about. What they do not name is left to whoever set it.
 func (c *compiler) loadBalancerAttributes(kind string) map[string]string {
 	s := c.settings
 	out := make(map[string]string)
+	if kind == TypeApplication && slices.ContainsFunc(c.want.Listeners, namesPort) {
+		out[attrPreserveHost] = "true"
+	}
 	if s.IdleTimeout != nil && kind == TypeApplication {
 		out["idle_timeout.timeout_seconds"] = strconv.Itoa(int(seconds(time.Duration(*s.IdleTimeout), 1, 4000)))
 	}

@@ -396,6 +396,20 @@ func TestHealthChecks(t *testing.T) {
 	}
 }
 
+// TestHostIsKept asks for the attribute that lets Host through as it is exactly where an Application Load Balancer would change it.
+func TestHostIsKept(t *testing.T) {
+	for _, c := range []struct {
+		port uint16
+		want map[string]string
+	}{{80, nil}, {443, nil}, {8080, map[string]string{"routing.http.preserve_host_header.enabled": "true"}}} {
+		lb := httpWith(ir.Rule{})
+		lb.Listeners[0].Port = c.port
+		if diff := cmp.Diff(c.want, specs[*aws.LoadBalancer](compile(t, lb).Graph)[0].Attributes); diff != "" {
+			t.Errorf("port %d (-want +got):\n%s", c.port, diff)
+		}
+	}
+}
+
 func TestSettings(t *testing.T) {
 	lb := httpWith(ir.Rule{})
 	lb.Settings = json.RawMessage(`{"sourceRanges":["10.1.2.3/8"],"tags":{"team":"shop"},"idleTimeout":"90s","accessLogs":{"bucket":"logs"},

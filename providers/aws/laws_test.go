@@ -24,7 +24,7 @@ func TestLaws(t *testing.T) {
 			"endpoints change":         {Mutating: 2},
 			"an endpoint drains":       {Mutating: 1},
 			"a route to a new backend": {Mutating: 3, Reads: 1}, // whose the target group is, where there was one of that name
-			"add a listener":           {Mutating: 3, Reads: 1}, // its port in the security group, whose rules are read
+			"add a listener":           {Mutating: 4, Reads: 1}, // its port in the security group, whose rules are read, and that Host stays as it is at such a port
 			"rotate a certificate":     {Mutating: 3, Reads: 2}, // whether it was imported before
 			"delete the Gateway":       {Mutating: 4},
 		},
