@@ -127,3 +127,29 @@ func TestBalancersShareAnAddress(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatAListenerWas: one is bound where it was before, if that is known, and anew where it speaks UDP from now on.
+func TestWhatAListenerWas(t *testing.T) {
+	b := newBalancer(t, ports.New(ports.Config{Offset: 8000, Log: slog.New(slog.DiscardHandler)}))
+	ip := loopback(5)
+	want := &Wanted{IPs: []netip.Addr{ip}, Listeners: map[string]*Listener{"l": saying(t, 8080, "here")}}
+	was := netip.AddrPortFrom(ip, 9090)
+	want.Listeners["l"].Before = map[netip.Addr]netip.AddrPort{ip: was}
+	if s := b.Apply(want)["l"]; len(s.Bound) != 1 || s.Bound[0] != was || said(t, was) != "here" {
+		t.Errorf("bound before at %s: %+v", was, s)
+	}
+	datagrams := *saying(t, 8080, "")
+	datagrams.Serve.Protocol = proxy.UDP
+	want.Listeners = map[string]*Listener{"l": &datagrams}
+	at := netip.AddrPortFrom(ip, 8080)
+	if s := b.Apply(want)["l"]; len(s.Bound) != 1 || s.Bound[0] != at {
+		t.Fatalf("UDP: %+v", s)
+	}
+	if other, err := net.ListenPacket("udp", at.String()); err == nil {
+		other.Close()
+		t.Errorf("%s is free for others", at)
+	}
+	if got := said(t, was); !strings.Contains(got, "refused") {
+		t.Errorf("%s still says %q", was, got)
+	}
+}
