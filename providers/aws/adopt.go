@@ -120,14 +120,17 @@ func (p *Provider) halves(want graph.Graph, names []string) ([]half, error) {
 	return out, nil
 }
 
+// longestARN is more than any load balancer has.
+const longestARN = 256
+
 // typeOf reads the type of a load balancer from its ARN.
 func (p *Provider) typeOf(name string) (string, error) {
 	parsed, err := arn.Parse(name)
 	sort, _ := strings.CutPrefix(parsed.Resource, "loadbalancer/")
 	sort, _, _ = strings.Cut(sort, "/")
 	switch {
-	case err != nil || parsed.Service != "elasticloadbalancing" || !strings.HasPrefix(parsed.Resource, "loadbalancer/"):
-		return "", invalid(opAdopt, "%q is not the ARN of a load balancer", name)
+	case err != nil || len(name) > longestARN || parsed.Service != "elasticloadbalancing" || !strings.HasPrefix(parsed.Resource, "loadbalancer/"):
+		return "", invalid(opAdopt, "%.100q is not the ARN of a load balancer", name)
 	case parsed.Region != p.region:
 		return "", invalid(opAdopt, "%s is in the region %s, and the controller works in %s", name, parsed.Region, p.region)
 	case sort == "app":

@@ -42,6 +42,7 @@ func TestAdoptionIsRefused(t *testing.T) {
 	}{
 		{"it is not there", nil, nil, []string{arn + "app/gone/0123456789abcdef"}, []string{"there is no load balancer " + arn}},
 		{"it is no ARN", nil, nil, []string{"legacy"}, []string{`"legacy" is not the ARN of a load balancer`}},
+		{"it is of no end", nil, nil, []string{arn + "app/" + strings.Repeat("x", 100_000)}, []string{"is not the ARN of a load balancer"}},
 		{"it is in another region", nil, nil, []string{strings.Replace(arn, "eu-west-1", "eu-north-1", 1) + "app/x/1"}, []string{"eu-north-1", "eu-west-1"}},
 		{"it is of another sort", nil, nil, []string{arn + "gwy/x/1"}, []string{"neither an Application nor a Network Load Balancer"}},
 		{"two of one type", nil, nil, []string{arn + "app/x/1", arn + "app/y/1"}, []string{"both of type application", "app/x/1", "app/y/1"}},
@@ -70,6 +71,9 @@ func TestAdoptionIsRefused(t *testing.T) {
 			_, err := a.provider.Foreign(t.Context(), testOwner, compiled(t, want), names)
 			if cloud.KindOf(err) != cloud.Invalid {
 				t.Fatalf("want it refused, got %v", err)
+			}
+			if len(err.Error()) > 1000 {
+				t.Errorf("want a sentence, got %d characters", len(err.Error()))
 			}
 			for _, word := range tc.words {
 				if !strings.Contains(err.Error(), word) {
