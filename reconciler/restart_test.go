@@ -1,13 +1,17 @@
 package reconciler_test
 
 import (
+	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	gwv1 "sigs.k8s.io/gateway-api/apis/v1"
 
+	"github.com/cloudgate-dev/cloudgate/pkg/cloud"
+	"github.com/cloudgate-dev/cloudgate/pkg/plan"
 	"github.com/cloudgate-dev/cloudgate/reconciler"
 )
 
@@ -102,4 +106,29 @@ func TestReplacingUnderAFullQuota(t *testing.T) {
 	w.until("told", func() bool { return w.eventCount("QuotaExceeded") == 1 })
 	w.delete(route("a", "", ""))
 	w.until("the other one comes", func() bool { return w.cloud.hasLike("rule", "b.example.com") })
+}
+
+// What is made smaller makes room, too.
+func TestRoomThatAnUpdateMakes(t *testing.T) {
+	w := serving(t, func(c *reconciler.Config) { c.RetryMin, c.RetryMax = time.Hour, time.Hour })
+	w.apply(route("b", "gw", "other"))
+	w.until("the other pool", func() bool { return w.cloud.hasLike("pool", "10.0.1.1") })
+	smaller := false
+	w.cloud.set(func() {
+		w.cloud.onApply = func(s plan.Step) *cloud.Error {
+			if s.Op != plan.Update || s.ID().Kind != "pool" {
+				return nil
+			}
+			text := s.Want.Spec.(spec).text
+			if strings.Contains(text, "10.0.1.2") && !smaller {
+				return &cloud.Error{Kind: cloud.Quota, Op: "RegisterTargets", Node: s.ID(), Err: errors.New("targets per load balancer")}
+			}
+			smaller = smaller || !strings.Contains(text, "10.0.0.2")
+			return nil
+		}
+	})
+	w.apply(service("other", "10.0.1.1", "10.0.1.2")...)
+	w.until("told", func() bool { return w.eventCount("QuotaExceeded") == 1 })
+	w.apply(service("web", "10.0.0.1")...)
+	w.until("the other one grows", func() bool { return w.cloud.hasLike("pool", "10.0.1.2") })
 }

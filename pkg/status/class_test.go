@@ -1,6 +1,7 @@
 package status
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -9,6 +10,7 @@ import (
 	gwv1 "sigs.k8s.io/gateway-api/apis/v1"
 	"sigs.k8s.io/gateway-api/pkg/features"
 
+	"github.com/cloudgate-dev/cloudgate/pkg/cloud"
 	"github.com/cloudgate-dev/cloudgate/pkg/ir"
 	"github.com/cloudgate-dev/cloudgate/pkg/translate"
 )
@@ -116,6 +118,31 @@ func TestFieldsOfTheExperimentalChannel(t *testing.T) {
 		got := featureNames(Class(&gwv1.GatewayClass{}, ClassVerdict{Standard: standard}, f, now))
 		if claimed := slices.Contains(got, string(features.SupportHTTPRouteRetry)); claimed == standard {
 			t.Errorf("standard channel %t: retries are claimed: %t", standard, claimed)
+		}
+	}
+}
+
+// A cloud that cannot be read is said on its class until it can be read again. What an earlier process said stands until the first audit.
+func TestClassReach(t *testing.T) {
+	down := Reach{Audited: true, Failed: &cloud.Error{Kind: cloud.Denied, Op: "DescribeVpcs", Err: errors.New("the key was revoked.")}}
+	class := &gwv1.GatewayClass{ObjectMeta: metav1.ObjectMeta{Generation: 4}}
+	for _, test := range []struct {
+		reason string
+		reach  Reach
+		want   string
+	}{
+		{"no audit yet", Reach{}, ""},
+		{"an audit that fails", down, "False ProviderDenied: The audit cannot read the cloud (DescribeVpcs: the key was revoked)." + unreachableConsequence},
+		{"a restart", Reach{}, "False ProviderDenied: The audit cannot read the cloud (DescribeVpcs: the key was revoked)." + unreachableConsequence},
+		{"an audit that succeeds", Reach{Audited: true}, ""},
+	} {
+		class.Status = Class(class, ClassVerdict{Reach: test.reach}, nil, now)
+		got := ""
+		if c := newConditions(class.Status.Conditions, 4, now).get(ConditionReachable); c != nil {
+			got = string(c.Status) + " " + c.Reason + ": " + c.Message
+		}
+		if got != test.want {
+			t.Errorf("%s: want %q, got %q", test.reason, test.want, got)
 		}
 	}
 }

@@ -51,6 +51,7 @@ func TestNetworkListeners(t *testing.T) {
 		{"both on one port, to others", []ir.Listener{
 			l4Listener(ir.ProtocolTCP, 53, ir.Server{Rules: l4Rule("", "tcp1")}), l4Listener(ir.ProtocolUDP, 53, ir.Server{Rules: l4Rule("", "udp2")}),
 		}, true, "TCP 53 tcp1; port 53 of a Network Load Balancer is for TCP and UDP at once only where both go to the same backends, and that of TCP has it"},
+		{"no route yet", []ir.Listener{l4Listener(ir.ProtocolTCP, 53, ir.Server{})}, false, ""},
 		{"the one of TCP has no rule", []ir.Listener{
 			l4Listener(ir.ProtocolTCP, 53, ir.Server{}), l4Listener(ir.ProtocolUDP, 53, ir.Server{Rules: l4Rule("", "udp2")}),
 		}, true, "UDP 53 udp2"},

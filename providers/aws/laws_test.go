@@ -42,7 +42,7 @@ var unlike = map[string]string{
 // stories are the golden stories of package translate, but for those and the ones whose settings name what only an account of their own has.
 func stories(t *testing.T) []providertest.Case {
 	t.Helper()
-	told, err := translatetest.Stories(providertest.StoriesDir)
+	told, err := translatetest.Stories(translatetest.StoriesDir)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,6 @@ import (
 	"github.com/cloudgate-dev/cloudgate/pkg/translate"
 	"github.com/cloudgate-dev/cloudgate/pkg/translate/translatetest"
 	"github.com/cloudgate-dev/cloudgate/providers/aws"
-	"github.com/cloudgate-dev/cloudgate/providers/providertest"
 )
 
 // TestCompileKeepsLimits compiles stories, random load balancers and hostile Gateways, and looks that nothing comes out that AWS would
@@ -23,7 +22,7 @@ func TestCompileKeepsLimits(t *testing.T) {
 		r, f := checkCompiled(t, want)
 		rules, refused = rules+r, refused+f
 	}
-	told, err := translatetest.Stories(providertest.StoriesDir)
+	told, err := translatetest.Stories(translatetest.StoriesDir)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -35,7 +35,7 @@ func TestLaws(t *testing.T) {
 // stories are the golden stories of package translate, but for those that ask for addresses, which are not this cloud's.
 func stories(t *testing.T) []providertest.Case {
 	t.Helper()
-	told, err := translatetest.Stories(providertest.StoriesDir)
+	told, err := translatetest.Stories(translatetest.StoriesDir)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package providertest
+package translatetest
 
 import (
 	"path/filepath"
@@ -8,17 +8,16 @@ import (
 
 	"github.com/cloudgate-dev/cloudgate/pkg/ir"
 	"github.com/cloudgate-dev/cloudgate/pkg/translate"
-	"github.com/cloudgate-dev/cloudgate/pkg/translate/translatetest"
 )
 
 // StoriesDir is where the golden stories are, as seen from the folder of a provider.
 const StoriesDir = "../../pkg/translate/testdata"
 
-// Stories tells every golden story through the stage of a provider: file, in the story's folder, holds what comes out of tell, or with update is
+// Tell tells every golden story through the stage of a provider: file, in the story's folder, holds what comes out of tell, or with update is
 // written. Stories may ask for more than the Features of one cloud.
-func Stories(t *testing.T, file string, update bool, tell func(want *ir.LoadBalancer) (any, error)) {
+func Tell(t *testing.T, file string, update bool, tell func(want *ir.LoadBalancer) (any, error)) {
 	t.Helper()
-	told, err := translatetest.Stories(StoriesDir)
+	told, err := Stories(StoriesDir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,7 +32,7 @@ func Stories(t *testing.T, file string, update bool, tell func(want *ir.LoadBala
 			if err != nil {
 				t.Fatal(err)
 			}
-			translatetest.Golden(t, filepath.Join(story.Dir, file), got, update)
+			Golden(t, filepath.Join(story.Dir, file), got, update)
 		})
 	}
 }
