@@ -101,9 +101,12 @@ func TestDesyncMitigation(t *testing.T) {
 		line, _, _ := strings.Cut(raw(t, at, request), "\r\n")
 		return line
 	}
-	for mode, want := range map[string]string{"monitor": "HTTP/1.1 200 OK", "defensive": "HTTP/1.1 200 OK", "strictest": "HTTP/1.1 400 Bad Request"} {
-		s.tune(lb, "routing.http.desync_mitigation_mode="+mode)
-		eventually(t, mode, func() bool { return line() == want })
+	for _, tt := range []struct{ mode, want string }{
+		{"strictest", "HTTP/1.1 400 Bad Request"}, {"monitor", "HTTP/1.1 200 OK"}, {"strictest", "HTTP/1.1 400 Bad Request"},
+		{"defensive", "HTTP/1.1 200 OK"}, {"strictest", "HTTP/1.1 400 Bad Request"},
+	} {
+		s.tune(lb, "routing.http.desync_mitigation_mode="+tt.mode)
+		eventually(t, tt.mode, func() bool { return line() == tt.want })
 	}
 	answers(t, at, "/", 400, page(400), "X-Accent: \xc3\xa9")
 	answers(t, at, "/", 200, "")
