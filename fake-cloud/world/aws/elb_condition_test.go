@@ -118,6 +118,13 @@ func TestConditionsAreShownInBothPlaces(t *testing.T) {
 			t.Error(diff)
 		}
 	}
+	// Those of regular expressions, too, at which clients have stumbled: https://github.com/kubernetes-sigs/aws-load-balancer-controller/issues/4744
+	got := do(a, a.CreateRule, &elb.CreateRuleInput{
+		ListenerArn: &l, Priority: aws.Int32(9), Conditions: []types.RuleCondition{paths("^/a$")}, Actions: []types.Action{forward("")},
+	}).Rules[0].Conditions[0]
+	if diff := cmp.Diff([]string{"^/a$"}, got.RegexValues); diff != "" {
+		t.Error(diff)
+	}
 }
 
 func TestTransforms(t *testing.T) {
