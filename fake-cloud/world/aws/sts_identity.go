@@ -76,16 +76,23 @@ func (p *IdentityProvider) check() error {
 		return fmt.Errorf("roles: give %d at most", maxTrustingRoles)
 	}
 	for _, r := range p.Roles {
-		if !roleARN.MatchString(r.ARN) {
-			return fmt.Errorf("roles: %s is not the ARN of a role", clip(r.ARN))
+		if err := r.check(); err != nil {
+			return fmt.Errorf("roles: %w", err)
 		}
-		if len(r.Subjects) == 0 || len(r.Subjects) > maxSubjects {
-			return fmt.Errorf("roles: %s: give 1 to %d subjects", r.ARN, maxSubjects)
-		}
-		for _, s := range r.Subjects {
-			if s == "" || len(s) > maxPattern {
-				return fmt.Errorf("roles: %s: a subject has 1 to %d characters", r.ARN, maxPattern)
-			}
+	}
+	return nil
+}
+
+func (r TrustingRole) check() error {
+	if !roleARN.MatchString(r.ARN) {
+		return fmt.Errorf("%s is not the ARN of a role", clip(r.ARN))
+	}
+	if len(r.Subjects) == 0 || len(r.Subjects) > maxSubjects {
+		return fmt.Errorf("%s: give 1 to %d subjects", r.ARN, maxSubjects)
+	}
+	for _, s := range r.Subjects {
+		if s == "" || len(s) > maxPattern {
+			return fmt.Errorf("%s: a subject has 1 to %d characters", r.ARN, maxPattern)
 		}
 	}
 	return nil
