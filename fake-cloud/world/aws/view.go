@@ -61,8 +61,9 @@ func (r *Region) View() *View {
 	for _, lb := range last.LoadBalancers {
 		old[lb.Key] = lb
 	}
+	known := members{}
 	for _, lb := range r.loadBalancers.all() {
-		v.LoadBalancers = append(v.LoadBalancers, r.viewLoadBalancer(lb, old[lb.Key]))
+		v.LoadBalancers = append(v.LoadBalancers, r.viewLoadBalancer(lb, old[lb.Key], known))
 	}
 	for _, g := range r.targetGroups.all() {
 		v.TargetGroups[g.Key] = r.viewTargetGroup(g, last.TargetGroups[g.Key])
@@ -86,7 +87,7 @@ func (r *Region) View() *View {
 }
 
 // viewLoadBalancer returns what old is, where nothing of it has changed. The lock is held.
-func (r *Region) viewLoadBalancer(lb *LoadBalancer, old *LoadBalancerView) *LoadBalancerView {
+func (r *Region) viewLoadBalancer(lb *LoadBalancer, old *LoadBalancerView, known members) *LoadBalancerView {
 	v := &LoadBalancerView{LoadBalancer: lb}
 	for _, z := range lb.Zones {
 		v.Addresses = append(v.Addresses, z.Address)
@@ -105,7 +106,7 @@ func (r *Region) viewLoadBalancer(lb *LoadBalancer, old *LoadBalancerView) *Load
 	slices.SortFunc(v.Listeners, func(a, b *ListenerView) int {
 		return cmp.Or(cmp.Compare(a.Port, b.Port), cmp.Compare(a.Protocol, b.Protocol))
 	})
-	v.Ingress = r.viewIngress(lb, let)
+	v.Ingress = r.viewIngress(lb, let, known)
 	if old != nil && old.LoadBalancer == lb && old.Ingress == v.Ingress && slices.Equal(old.Listeners, v.Listeners) {
 		return old
 	}

@@ -37,8 +37,11 @@ func (p Permission) equal(q Permission) bool {
 	return p.Protocol == q.Protocol && p.From == q.From && p.To == q.To && slices.Equal(p.Sources, q.Sources)
 }
 
+// members are the addresses of all network interfaces that are in a security group, by the group's id: they are looked for once a View.
+type members map[string][]netip.Prefix
+
 // viewIngress returns what old is, where nothing of it has changed, and nil for a load balancer without security groups. The lock is held.
-func (r *Region) viewIngress(lb *LoadBalancer, old *Ingress) *Ingress {
+func (r *Region) viewIngress(lb *LoadBalancer, old *Ingress, known members) *Ingress {
 	if len(lb.SecurityGroups) == 0 {
 		return nil
 	}
@@ -48,7 +51,7 @@ func (r *Region) viewIngress(lb *LoadBalancer, old *Ingress) *Ingress {
 			if !aws.ToBool(rule.Spec.IsEgress) {
 				v.Permissions = append(v.Permissions, Permission{
 					Protocol: aws.ToString(rule.Spec.IpProtocol), From: aws.ToInt32(rule.Spec.FromPort), To: aws.ToInt32(rule.Spec.ToPort),
-					Sources: r.sourcesOf(rule),
+					Sources: r.sourcesOf(rule, known),
 				})
 			}
 		}
@@ -59,33 +62,43 @@ func (r *Region) viewIngress(lb *LoadBalancer, old *Ingress) *Ingress {
 	return v
 }
 
-// sourcesOf returns the networks that a rule of a security group names: one, or the addresses of all network interfaces that are in the
-// security group that it names. Of a list that AWS keeps nobody here knows what is in it. The lock is held.
-func (r *Region) sourcesOf(rule *SecurityGroupRule) []netip.Prefix {
+// sourcesOf returns the networks that a rule of a security group names: one, or those that are in the security group that it names. Of a
+// list that AWS keeps nobody here knows what is in it. The lock is held.
+func (r *Region) sourcesOf(rule *SecurityGroupRule, known members) []netip.Prefix {
 	for _, cidr := range []*string{rule.Spec.CidrIpv4, rule.Spec.CidrIpv6} {
 		if p, err := netip.ParsePrefix(aws.ToString(cidr)); err == nil {
 			return []netip.Prefix{p.Masked()}
 		}
 	}
-	g := rule.Spec.ReferencedGroupInfo
-	if g == nil {
+	if rule.Spec.ReferencedGroupInfo == nil {
 		return nil
 	}
-	var sources []netip.Prefix
+	group := aws.ToString(rule.Spec.ReferencedGroupInfo.GroupId)
+	sources, ok := known[group]
+	if !ok {
+		sources = r.membersOf(group)
+		known[group] = sources
+	}
+	return sources
+}
+
+// membersOf returns the addresses of all network interfaces that are in a security group. The lock is held.
+func (r *Region) membersOf(group string) []netip.Prefix {
+	var all []netip.Prefix
 	add := func(ip netip.Addr) {
 		if ip.IsValid() {
-			sources = append(sources, netip.PrefixFrom(ip, ip.BitLen()))
+			all = append(all, netip.PrefixFrom(ip, ip.BitLen()))
 		}
 	}
 	for _, n := range r.interfaces.all() {
-		if !slices.Contains(n.Groups, aws.ToString(g.GroupId)) {
+		if !slices.Contains(n.Groups, group) {
 			continue
 		}
 		for _, ip := range n.Addresses {
 			add(ip)
 		}
 		add(n.Public)
-		sources = append(sources, n.Prefixes...)
+		all = append(all, n.Prefixes...)
 	}
-	return sources
+	return all
 }
