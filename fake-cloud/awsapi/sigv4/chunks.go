@@ -14,9 +14,9 @@ import (
 
 // What X-Amz-Content-Sha256 says in S3 in place of the body's hash.
 const (
-	Unsigned                = "UNSIGNED-PAYLOAD"
-	Streaming               = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
-	StreamingTrailer        = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER"
+	Unsigned                 = "UNSIGNED-PAYLOAD"
+	Streaming                = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
+	StreamingTrailer         = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER"
 	StreamingUnsignedTrailer = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
 )
 
