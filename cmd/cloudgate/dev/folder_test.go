@@ -28,11 +28,15 @@ func gatewayNamed(name, port string) string {
 }
 
 // recorder is a target that remembers.
-type recorder struct{ has map[string]client.Object }
+type recorder struct {
+	has   map[string]client.Object
+	calls []string
+}
 
 func (r *recorder) Apply(objects ...client.Object) error {
 	for _, o := range objects {
 		r.has[keyOf(o).String()] = o
+		r.calls = append(r.calls, "apply "+keyOf(o).String())
 	}
 	return nil
 }
@@ -40,6 +44,7 @@ func (r *recorder) Apply(objects ...client.Object) error {
 func (r *recorder) Delete(objects ...client.Object) error {
 	for _, o := range objects {
 		delete(r.has, keyOf(o).String())
+		r.calls = append(r.calls, "delete "+keyOf(o).String())
 	}
 	return nil
 }
@@ -120,6 +125,19 @@ func TestAFolderIsWhatItsFilesHold(t *testing.T) {
 	}
 	if got := f.port("c"); got != 81 {
 		t.Errorf("port = %d, want 81", got)
+	}
+}
+
+// TestWhatGoesGoesLast: what only gets another name is not missing in between.
+func TestWhatGoesGoesLast(t *testing.T) {
+	f := newFolderTest(t)
+	f.write("a.yaml", gatewayNamed("b", "80"))
+	f.sync()
+	f.target.calls = nil
+	f.write("a.yaml", gatewayNamed("c", "80"))
+	f.sync("a.yaml")
+	if want := []string{"apply Gateway default/c", "delete Gateway default/b"}; !slices.Equal(f.target.calls, want) {
+		t.Errorf("want %q, got %q", want, f.target.calls)
 	}
 }
 

@@ -41,15 +41,6 @@ func (s *source) sync(touched map[string]bool) ([]files.Problem, error) {
 	for _, class := range s.classes {
 		imply(want, class)
 	}
-	for _, key := range inOrder(s.applied) {
-		if _, still := want[key]; still {
-			continue
-		}
-		if err := s.target.Delete(s.applied[key]); err != nil {
-			return nil, fmt.Errorf("delete %s: %w", key, err)
-		}
-		delete(s.applied, key)
-	}
 	s.waiting = false
 	for _, key := range inOrder(want) {
 		o := want[key]
@@ -66,6 +57,16 @@ func (s *source) sync(touched map[string]bool) ([]files.Problem, error) {
 			continue
 		}
 		s.applied[key] = o.Object
+	}
+	// What goes, goes last: a route that only gets another name would else be missing for a moment.
+	for _, key := range inOrder(s.applied) {
+		if _, still := want[key]; still {
+			continue
+		}
+		if err := s.target.Delete(s.applied[key]); err != nil {
+			return nil, fmt.Errorf("delete %s: %w", key, err)
+		}
+		delete(s.applied, key)
 	}
 	return problems, nil
 }
