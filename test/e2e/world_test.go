@@ -41,12 +41,7 @@ type world struct {
 	states chan struct{} // closed and replaced at each new State
 }
 
-// start runs a Cloudgate over an empty folder, or over what fill puts there first. Its class is fake.
-func start(t *testing.T, fill ...func(*world)) *world {
-	t.Helper()
-	return startWith(t, dev.Config{}, fill...)
-}
-
+// startWith runs a Cloudgate over an empty folder, or over what fill puts there first. Its class is fake.
 func startWith(t *testing.T, config dev.Config, fill ...func(*world)) *world {
 	t.Helper()
 	return onFake.startWith(t, config, fill...)
