@@ -85,6 +85,11 @@ func (c *Controller) adoptOrPlan(ctx context.Context, x *executor, e *entry, wan
 		return failed
 	}
 	for _, fresh := range []bool{false, true} {
+		if fresh {
+			// Two Gateways that agreed to have the same one could both find it without a mark: who comes later has to see that of the other.
+			x.adopting.Lock()
+			defer x.adopting.Unlock()
+		}
 		foreign, failed := c.foreign(ctx, x, adopter, e, want, names, fresh)
 		if failed != nil {
 			return failed

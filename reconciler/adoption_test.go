@@ -7,7 +7,9 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -27,6 +29,7 @@ type adoptingCloud struct {
 	looks  int
 	puts   int
 	onPut  func(n int) *cloud.Error // before the n-th mark is put
+	before func()                   // any
 }
 
 // theirs is a load balancer with a listener that a Gateway can have, and one that it cannot.
@@ -51,6 +54,11 @@ func (c *adoptingCloud) Foreign(_ context.Context, owner ir.Owner, _ graph.Graph
 		if !there {
 			return out, &cloud.Error{Kind: cloud.Invalid, Op: "Adopt", Err: fmt.Errorf("there is no load balancer %s", name)}
 		}
+		for other, has := range c.has {
+			if lb := has[graph.ID{Kind: "lb", Name: "main"}]; other != owner.Key() && lb.External == name {
+				return out, &cloud.Error{Kind: cloud.Invalid, Op: "Adopt", Err: fmt.Errorf("load balancer %s belongs to another Gateway", name)}
+			}
+		}
 		for _, n := range g.Sorted() {
 			out.Graph[n.ID] = n
 			if own[n.ID].External != n.External {
@@ -65,6 +73,9 @@ func (c *adoptingCloud) Foreign(_ context.Context, owner ir.Owner, _ graph.Graph
 
 // Adopt marks one by one. What has no marked load balancer is not seen by Observe.
 func (c *adoptingCloud) Adopt(_ context.Context, owner ir.Owner, f cloud.Foreign) error {
+	if c.before != nil {
+		c.before()
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for range f.Unmarked {
@@ -330,4 +341,44 @@ func TestAdoptionWaitsInPeace(t *testing.T) {
 	}
 	w.apply(annotated("legacy", digest)) // it holds still: what endpoints there are is not what somebody agrees to
 	w.programmed("gw")
+}
+
+// TestAdoptionByTwo: of two Gateways that agreed to have the same load balancer, and are worked on at the same time, one gets it. The other must
+// not take it for its own: it would change it, and delete it in the end.
+func TestAdoptionByTwo(t *testing.T) {
+	w, c := adoptingWorld(t)
+	other := func(agreed string) *gwv1.Gateway {
+		g := annotated("legacy", agreed)
+		g.Name = "other"
+		return g
+	}
+	w.apply(other(""))
+	message := func(gw string) string {
+		if c := meta.FindStatusCondition(w.gateway(gw).Status.Conditions, string(gwv1.GatewayConditionProgrammed)); c != nil {
+			return c.Message
+		}
+		return ""
+	}
+	w.until("a plan for the other", func() bool { return digestIn.MatchString(message("other")) })
+	first, second := w.plan(), digestIn.FindStringSubmatch(message("other"))[1]
+	w.halt()
+	var arrived atomic.Int32
+	both := make(chan struct{})
+	c.before = func() {
+		if arrived.Add(1) == 2 {
+			close(both)
+		}
+		select { // whoever else is about to put marks gets the time to come here
+		case <-both:
+		case <-time.After(500 * time.Millisecond):
+		}
+	}
+	w.apply(annotated("legacy", first), other(second))
+	w.start(func(cfg *reconciler.Config) { cfg.Providers = []cloud.Provider{c} })
+	refused := func(gw string) bool { return strings.Contains(message(gw), "belongs to another Gateway") }
+	w.until("one of them refused", func() bool { return refused("gw") || refused("other") })
+	w.tookOver(1)
+	if n := arrived.Load(); n != 1 {
+		t.Errorf("want marks put for one of them, got %d", n)
+	}
 }

@@ -24,6 +24,7 @@ type executor struct {
 	metrics  *metrics
 	networks networks
 	reach    reach
+	adopting sync.Mutex // from the last look at what somebody else made until it bears the mark
 }
 
 // failure is a step that did not succeed.
