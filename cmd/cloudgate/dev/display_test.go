@@ -111,6 +111,18 @@ func TestLinesForWhatPasses(t *testing.T) {
 	}
 }
 
+func TestLinesSayWhereTheCloudsAnswer(t *testing.T) {
+	var out bytes.Buffer
+	s := State{Cloud: "http://127.0.0.1:7070", AWS: "http://127.0.0.1:4566"}
+	if err := ShowChanges(&out)(t.Context(), nil, s); err != nil {
+		t.Fatal(err)
+	}
+	const want = "fake cloud: http://127.0.0.1:7070\nfake AWS: http://127.0.0.1:4566\n"
+	if diff := cmp.Diff(want, out.String()); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestACloudThatCannotKeepItsStateIsAProblem(t *testing.T) {
 	s := State{Settled: true, CloudProblem: "no space left"}
 	s.finish()

@@ -137,6 +137,9 @@ func (s State) lines() []line {
 	if s.Cloud != "" {
 		all = append(all, line{about: "fake cloud", what: s.Cloud})
 	}
+	if s.AWS != "" {
+		all = append(all, line{about: "fake AWS", what: s.AWS})
+	}
 	if s.CloudProblem != "" {
 		all = append(all, line{about: "fake cloud: " + s.CloudProblem})
 	}

@@ -41,12 +41,12 @@ func (s Scene) adoption(ctx context.Context, p cloud.Provider, owner ir.Owner, w
 	}
 	adopter, can := p.(cloud.Adopter)
 	switch {
-	case !can:
-		return refused("the provider cannot adopt load balancers")
 	case !translate.MayAdopt(snapshot.Class):
 		return refused("its class does not let Gateways adopt load balancers")
-	case s.LoadBalancers == nil:
+	case s.LoadBalancers == nil: // before what the provider can: without a cloud none can
 		return refused("what is there is not known without a cluster and its cloud: plan without -f")
+	case !can:
+		return refused("the provider cannot adopt load balancers")
 	}
 	foreign, err := adopter.Foreign(ctx, owner, want, names)
 	if err == nil && len(foreign.Unmarked) == 0 {

@@ -3,6 +3,8 @@ package inspect_test
 import (
 	"context"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -140,5 +142,19 @@ func TestAdoptionThatIsDone(t *testing.T) {
 	}
 	if got := l.plan(t); !strings.Contains(got, "Gateway shop/web on aws: 3 to create") {
 		t.Errorf("want it planned as any other, got %s", got)
+	}
+}
+
+// TestAdoptionInFiles: whoever plans files has no cloud to look at, whatever the provider can.
+func TestAdoptionInFiles(t *testing.T) {
+	manifest := `{"apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway", "metadata": {"name": "web",
+"annotations": {"cloudgate.dev/adopt-load-balancer": "arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/app/legacy/50dc6c495c0c9188"}},
+"spec": {"gatewayClassName": "fake", "listeners": [{"name": "http", "port": 80, "protocol": "HTTP"}]}}`
+	file := filepath.Join(t.TempDir(), "web.json")
+	if err := os.WriteFile(file, []byte(manifest), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := planFiles(t, "text", file); !strings.Contains(got, "cannot be adopted: what is there is not known without a cluster and its cloud: plan without -f") {
+		t.Errorf("want it told that a plan of files knows no cloud, got %s", got)
 	}
 }
