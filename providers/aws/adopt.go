@@ -274,7 +274,8 @@ func (f *adoptee) readRules(ctx context.Context, listener graph.ID, l elbtypes.L
 	taken := make(map[graph.ID]bool)
 	for _, r := range rules {
 		id := f.ruleOf(listener, readConditions(r.has.Conditions), taken)
-		if id == (graph.ID{}) {
+		theirs := id == (graph.ID{})
+		if theirs {
 			priority, _ := strconv.Atoi(aws.ToString(r.has.Priority))
 			id = graph.ID{Kind: KindRule, Name: fmt.Sprintf("adopted-%d-%d", aws.ToInt32(l.Port), priority)}
 		}
@@ -283,6 +284,9 @@ func (f *adoptee) readRules(ctx context.Context, listener graph.ID, l elbtypes.L
 		r.tags = f.withMark(r.tags, id)
 		n := ruleNode(make(namer), id, r)
 		n.Within = listener
+		if spec, ok := n.Spec.(*Rule); ok {
+			spec.Theirs = theirs
+		}
 		nodes = append(nodes, n)
 	}
 	return nodes, nil

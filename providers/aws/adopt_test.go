@@ -145,6 +145,43 @@ func TestAdoptionPlan(t *testing.T) {
 	}
 }
 
+// TestAdoptionPlanKeepsHeaders: what a CDN proves itself by is in nothing that a Gateway's status or events tell, and yet in what is agreed to.
+func TestAdoptionPlanKeepsHeaders(t *testing.T) {
+	a := openAccount(t, nil)
+	old := a.legacy(t, nil)
+	listener := old.rule[:strings.LastIndexByte(old.rule, '/')]
+	listener = strings.Replace(listener, ":listener-rule/", ":listener/", 1)
+	rule := &elb.CreateRuleInput{
+		ListenerArn: aws.String(listener), Priority: aws.Int32(5),
+		Actions: []elbtypes.Action{{Type: elbtypes.ActionTypeEnumForward, TargetGroupArn: aws.String(old.group)}},
+	}
+	header := func(value string) []elbtypes.RuleCondition {
+		return []elbtypes.RuleCondition{{Field: aws.String("http-header"), HttpHeaderConfig: &elbtypes.HttpHeaderConditionConfig{
+			HttpHeaderName: aws.String("X-Origin-Verify"), Values: []string{value},
+		}}}
+	}
+	rule.Conditions = header("hunter2")
+	made, err := a.region.CreateRule(t.Context(), rule)
+	check(t, err)
+	plan := func() cloud.AdoptionPlan {
+		want := compiled(t, shop(2))
+		foreign, err := a.provider.Foreign(t.Context(), testOwner, want, []string{old.lb})
+		check(t, err)
+		p, err := cloud.PlanAdoption(a.provider, want, graph.Graph{}, []string{old.lb}, foreign)
+		check(t, err)
+		return p
+	}
+	first := plan()
+	if lines := strings.Join(first.Lines(), "\n"); strings.Contains(lines, "hunter2") || !strings.Contains(lines, "[X-Origin-Verify] → ") {
+		t.Errorf("want the header without its value, got:\n%s", lines)
+	}
+	_, err = a.region.ModifyRule(t.Context(), &elb.ModifyRuleInput{RuleArn: made.Rules[0].RuleArn, Conditions: header("hunter3")})
+	check(t, err)
+	if second := plan(); second.Digest == first.Digest {
+		t.Errorf("want another plan for another value, got %s again", second.Digest)
+	}
+}
+
 // TestAdoptionOfManyRules: where old and new rules do not fit side by side, the plan says what that costs, and it comes to the same.
 func TestAdoptionOfManyRules(t *testing.T) {
 	a := openAccount(t, nil)

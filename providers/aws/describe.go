@@ -55,6 +55,10 @@ func (w *Listener) Describe() string {
 func (w *Rule) Describe() string {
 	var parts []string
 	for _, c := range w.Conditions {
+		if w.Theirs && c.Field == FieldHeader {
+			parts = append(parts, "["+c.Header+"]")
+			continue
+		}
 		parts = append(parts, c.describe())
 	}
 	return strings.Join(parts, " ") + " → " + w.Action.describe()

@@ -150,6 +150,9 @@ type Rule struct {
 	Priority   int32       `json:"priority,omitempty"`
 	Conditions []Condition `json:"conditions"` // in the order in which they are sent, which AWS keeps
 	Action     Action      `json:"action"`
+	// Theirs marks a rule that somebody else made and that goes when its load balancer is adopted. The headers that it asks for may be secrets
+	// between a CDN and the load balancer, which who reads a Gateway need not know.
+	Theirs bool `json:"-"`
 	// HostRewrite is the transform host-header-rewrite, URLRewrite the transform url-rewrite.
 	HostRewrite *Rewrite `json:"hostRewrite,omitempty"`
 	URLRewrite  *Rewrite `json:"urlRewrite,omitempty"`
