@@ -86,6 +86,22 @@ func TestDigestSeesEveryDifference(t *testing.T) {
 	}
 }
 
+// TestRefusedStepWaitsForAnEdit: an edit counts even where what is there would need no change for it, as deepSpec says of everything.
+func TestRefusedStepWaitsForAnEdit(t *testing.T) {
+	step := func(text string) plan.Step {
+		return plan.Step{Op: plan.Create, Want: graph.Node{ID: graph.ID{Kind: "k", Name: "n"}, Spec: deepSpec{Text: text}}}
+	}
+	refusal := &cloud.Error{Kind: cloud.Invalid}
+	e := &entry{failures: map[graph.ID]held{step("a").ID(): {failure: failure{err: refusal, step: step("a")}}}}
+	hold := e.hold(time.Unix(0, 0))
+	if got := hold(step("a")); got != refusal {
+		t.Errorf("the same step again: want it held by %v, got %v", refusal, got)
+	}
+	if got := hold(step("b")); got != nil {
+		t.Errorf("the step after an edit: want it tried, got it held by %v", got)
+	}
+}
+
 func TestLimiterAdapts(t *testing.T) {
 	now := time.Unix(0, 0)
 	l := newLimiter(Rate{PerSecond: 100, Burst: 10}, func() time.Time { return now })

@@ -298,6 +298,10 @@ func sameCloud(a, b graph.Graph) bool {
 	return true
 }
 
+// sameWant tells whether two wants ask for the same, to the letter. Same would not do: it takes for equal what needs no change once it is there,
+// the tags by which subnets are chosen for example, and an edit of those is what a refused step waits for.
+func sameWant(a, b graph.Node) bool { return digest(graph.New(a)) == digest(graph.New(b)) }
+
 // hold returns the error of a step that failed before in the same way and is not to be tried again yet.
 func (e *entry) hold(now time.Time) func(plan.Step) *cloud.Error {
 	e.mu.Lock()
@@ -308,7 +312,7 @@ func (e *entry) hold(now time.Time) func(plan.Step) *cloud.Error {
 	e.mu.Unlock()
 	return func(s plan.Step) *cloud.Error {
 		h, ok := known[s.ID()]
-		if !ok || h.step.Op != s.Op || s.Op != plan.Delete && !h.step.Want.Same(s.Want) {
+		if !ok || h.step.Op != s.Op || s.Op != plan.Delete && !sameWant(h.step.Want, s.Want) {
 			return nil
 		}
 		if h.until.IsZero() || now.Before(h.until) {
