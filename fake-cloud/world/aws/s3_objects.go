@@ -153,20 +153,9 @@ func readBody(body io.Reader) ([]byte, error) {
 
 // keepObject puts an object in the place of what has its key, where there is room. The lock is held.
 func (r *Region) keepObject(x *tx, o *Object) error {
-	size := len(o.Content)
-	for _, region := range r.cloud.regions {
-		for _, other := range region.objects.all() {
-			if region != r || other.Key != o.Key {
-				size += len(other.Content)
-			}
-		}
-	}
-	if size > r.quota("s3-megabytes")<<20 {
-		return s3Fault("EntityTooLarge", 400, "The fake cloud keeps at most %d MB of objects", r.quota("s3-megabytes"))
-	}
 	o.Meta = x.meta(o.Key, o.Tags, 0)
 	r.objects.put(x, o)
-	return nil
+	return r.objectsFit()
 }
 
 // needObject returns the object that a call names. The lock is held.

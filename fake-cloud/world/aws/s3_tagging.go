@@ -73,7 +73,7 @@ func (r *Region) PutObjectTagging(_ context.Context, in *s3.PutObjectTaggingInpu
 			return err
 		}
 		r.objects.edit(x, o.Key, func(o *Object) { o.Tags = tags })
-		return nil
+		return r.objectsFit()
 	})
 }
 

@@ -20,6 +20,8 @@ type table[T any, P pointer[T]] struct {
 	within map[string][]P   // by parent
 	parent func(P) string   // nil: none has
 	refs   func(P) []string // ARNs and ids of what the row uses; nil: nothing
+	size   func(P) int      // bytes that the row counts for; nil: none is counted
+	sum    int              // of the sizes of all rows
 }
 
 // anyTable is a table of whatever rows.
@@ -106,6 +108,7 @@ func (t *table[T, P]) set(r row) {
 		t.unset(m.Key)
 	}
 	t.rows[m.Key] = p
+	t.sum += t.sizeOf(p)
 	t.order = insert(t.order, p)
 	if t.parent != nil {
 		in := t.parent(p)
@@ -121,6 +124,7 @@ func (t *table[T, P]) set(r row) {
 func (t *table[T, P]) replace(old, p P) {
 	key := p.meta().Key
 	t.rows[key] = p
+	t.sum += t.sizeOf(p) - t.sizeOf(old)
 	if i, ok := place(t.order, p); ok {
 		t.order[i] = p
 	}
@@ -144,6 +148,7 @@ func (t *table[T, P]) unset(key string) {
 	}
 	t.region.touched(p)
 	delete(t.rows, key)
+	t.sum -= t.sizeOf(p)
 	t.order = without(t.order, p)
 	if t.parent != nil {
 		in := t.parent(p)
@@ -154,6 +159,13 @@ func (t *table[T, P]) unset(key string) {
 	if t.refs != nil {
 		t.region.unuse(key, t.refs(p))
 	}
+}
+
+func (t *table[T, P]) sizeOf(p P) int {
+	if t.size == nil {
+		return 0
+	}
+	return t.size(p)
 }
 
 // insert and without make another slice: readers may still hold the old one.

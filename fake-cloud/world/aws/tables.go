@@ -37,7 +37,7 @@ type tables struct {
 }
 
 func newTables(r *Region) tables {
-	return tables{
+	all := tables{
 		loadBalancers: newTable(r, "loadbalancer", nil, (*LoadBalancer).refs),
 		elbListeners:  newTable(r, "listener", func(l *Listener) string { return l.LoadBalancer }, (*Listener).refs),
 		rules:         newTable(r, "rule", func(l *Rule) string { return l.Listener }, func(l *Rule) []string { return targetGroupsOf(l.Actions) }),
@@ -66,6 +66,8 @@ func newTables(r *Region) tables {
 		webACLs:      newTable[WebACL](r, "webacl", nil, nil),
 		associations: newTable(r, "association", func(a *Association) string { return a.Resource }, nil),
 	}
+	all.objects.size = (*Object).size
+	return all
 }
 
 // list returns all tables, what others are within before what is within it.
