@@ -94,5 +94,8 @@ All as it should be, in %.1f s. To go on:
   curl -H 'Host: beta.example.com' http://ADDRESS/     # the address that the tree shows
 Other stories are in examples/, and docs/dev.md says what else cloudgate dev can do.
 `, time.Since(start).Seconds())
+	if class != "fake" {
+		fmt.Printf("The examples name the class fake: for this one, write gatewayClassName: %s in gateway.yaml.\n", class)
+	}
 	return nil
 }
