@@ -33,15 +33,16 @@ func (c *compiler) httpListener(l *ir.Listener) {
 	var refs []graph.ID
 	if l.Protocol == ir.ProtocolHTTPS {
 		spec.Protocol, spec.SSLPolicy = protocolHTTPS, c.sslPolicy()
-		var ok bool
-		var certificates []graph.ID
-		if spec.Clients, refs, ok = c.clientTrust(l); !ok {
+		before := b.certificates
+		if servers, spec.Certificates, refs = c.certificatesOf(b, l); len(servers) == 0 {
 			return
 		}
-		if servers, spec.Certificates, certificates = c.certificatesOf(&c.application, l); len(servers) == 0 {
+		clients, trust, ok := c.clientTrust(l, servers)
+		if !ok {
+			b.certificates = before // others have the room
 			return
 		}
-		refs = append(refs, certificates...)
+		spec.Clients, refs = clients, append(trust, refs...)
 		if spec.Clients != nil && spec.Clients.Mode == clientsVerified {
 			c.verifying++
 		}

@@ -53,8 +53,8 @@ func (w *TrustStore) content() *TrustStore { return &TrustStore{Marked: w.Marked
 func (w *TrustStore) seen(got *TrustStore) *TrustStore { return got }
 
 // clientTrust says how the clients of a listener prove themselves, and what of that is in the graph. A listener whose clients cannot be asked is
-// refused: it must not serve others.
-func (c *compiler) clientTrust(l *ir.Listener) (clients *MutualAuthentication, refs []graph.ID, ok bool) {
+// refused, with the servers that are left of it: it must not serve others.
+func (c *compiler) clientTrust(l *ir.Listener, servers []ir.Server) (clients *MutualAuthentication, refs []graph.ID, ok bool) {
 	if l.Clients == nil {
 		return nil, nil, true
 	}
@@ -66,23 +66,23 @@ func (c *compiler) clientTrust(l *ir.Listener) (clients *MutualAuthentication, r
 	}
 	switch {
 	case c.verifying >= mostVerifying:
-		c.refuseServers(l.Servers, cloud.Quota,
+		c.refuseServers(servers, cloud.Quota,
 			fmt.Sprintf("an Application Load Balancer has at most %d ports at which it validates clients, and the Gateway has more", mostVerifying))
 	case c.settings.TrustStoreARN != "" && !c.want.Approximate:
-		c.refuseServers(l.Servers, cloud.Unsupported,
+		c.refuseServers(servers, cloud.Unsupported,
 			"spec.aws.trustStoreARN of the GatewayConfig has clients validated by another trust store than the referenced certificates: name a bucket in spec.aws.trustStoreBucket in its place, or let the class opt in to approximate features")
 	case c.settings.TrustStoreARN != "":
-		for i := range l.Servers {
-			c.differ(l.Servers[i].Source, otherTrustStore)
+		for i := range servers {
+			c.differ(servers[i].Source, otherTrustStore)
 		}
 		clients.TrustStore = c.settings.TrustStoreARN
 		return clients, nil, true
 	case c.settings.TrustStoreBucket == nil:
-		c.refuseServers(l.Servers, cloud.Unsupported,
+		c.refuseServers(servers, cloud.Unsupported,
 			"AWS makes the trust stores that validate clients of files in S3, and the GatewayConfig names no bucket in spec.aws.trustStoreBucket, nor a trust store in spec.aws.trustStoreARN")
 	default:
 		var id graph.ID
-		if id, ok = c.trustStore(l); ok {
+		if id, ok = c.trustStore(l, servers); ok {
 			clients.TrustStore = id.Name
 			return clients, []graph.ID{id}, true
 		}
@@ -97,16 +97,16 @@ const (
 )
 
 // trustStore adds the trust store that holds the authorities of a listener. Listeners with the same ones share it.
-func (c *compiler) trustStore(l *ir.Listener) (graph.ID, bool) {
+func (c *compiler) trustStore(l *ir.Listener, servers []ir.Server) (graph.ID, bool) {
 	authorities := authoritiesIn(l.Clients.CAs)
 	if n := len(authorities); n > mostAuthorities {
-		c.refuseServers(l.Servers, cloud.Quota, fmt.Sprintf("a trust store in AWS has at most %d certificates, and the referenced ones are %d", mostAuthorities, n))
+		c.refuseServers(servers, cloud.Quota, fmt.Sprintf("a trust store in AWS has at most %d certificates, and the referenced ones are %d", mostAuthorities, n))
 		return graph.ID{}, false
 	}
 	var bundle []byte
 	for _, der := range authorities {
 		if len(der) > longestAuthority {
-			c.refuseServers(l.Servers, cloud.Quota,
+			c.refuseServers(servers, cloud.Quota,
 				fmt.Sprintf("a certificate in a trust store in AWS has at most %d bytes, and one of the referenced ones has %d", longestAuthority, len(der)))
 			return graph.ID{}, false
 		}

@@ -288,6 +288,51 @@ func TestWhatTrustStoresHold(t *testing.T) {
 	}
 }
 
+// TestNoTrustStoreForAListenerThatHasNoCertificate: nothing would use it.
+func TestNoTrustStoreForAListenerThatHasNoCertificate(t *testing.T) {
+	lb := trusting(t, inBucket, authorityOf(t, "one"))
+	lb.Listeners[0].Servers[0].Certificates = nil
+	got, err := provider.Compile(lb)
+	check(t, err)
+	if n := count(got.Graph, provider.KindTrustStore); n != 0 {
+		t.Errorf("want no trust store, got %d", n)
+	}
+	if len(got.Refused) != 1 || !strings.Contains(got.Refused[0].Text, "no certificate") {
+		t.Errorf("want the listener refused for its certificate alone, got %v", got.Refused)
+	}
+}
+
+// TestCertificatesOfARefusedListenerTakeNoRoom: another port's 20 have it, of the 25 that a load balancer can have.
+func TestCertificatesOfARefusedListenerTakeNoRoom(t *testing.T) {
+	many := []byte{}
+	for i := range 26 {
+		many = append(many, authorityOf(t, fmt.Sprintf("ca-%d", i))...)
+	}
+	settings := strings.TrimSuffix(inBucket, "}") + `,"certificates":{"discover":true}}`
+	lb := trusting(t, settings, many, authorityOf(t, "one"))
+	for i := range lb.Listeners {
+		template := lb.Listeners[i].Servers[0]
+		template.Certificates = nil
+		lb.Listeners[i].Servers = nil
+		for n := range 20 {
+			server := template
+			server.Name = fmt.Sprintf("%s-%d", template.Name, n)
+			server.Hostname = server.Name + ".example.com"
+			lb.Listeners[i].Servers = append(lb.Listeners[i].Servers, server)
+		}
+	}
+	got, err := provider.Compile(lb)
+	check(t, err)
+	if n := count(got.Graph, provider.KindListener); n != 1 {
+		t.Errorf("want one listener, got %d", n)
+	}
+	for _, r := range got.Refused {
+		if !strings.Contains(r.Text, "at most 25 certificates, and the referenced ones are 26") {
+			t.Errorf("want nothing refused but what has too many authorities, got %v", r)
+		}
+	}
+}
+
 // TestWhatAClassClaims: clients are validated exactly where the class has a bucket for what the Gateway references.
 func TestWhatAClassClaims(t *testing.T) {
 	for settings, want := range map[string]ir.Grade{
