@@ -112,8 +112,11 @@ func groupsOf(g *v1alpha1.AWSBackendSecurityGroups) *[]string {
 // What the schema of a GatewayConfig says of a bucket for trust stores.
 var (
 	bucketName   = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
-	bucketPrefix = regexp.MustCompile(`^([0-9A-Za-z_-][0-9A-Za-z/._-]{0,99})?$`)
+	bucketPrefix = regexp.MustCompile(`^[0-9A-Za-z_-][0-9A-Za-z._-]*(/[0-9A-Za-z_-][0-9A-Za-z._-]*)*/?$`)
 )
+
+// maxBucketPrefix is how long the prefix in a bucket is at most.
+const maxBucketPrefix = 100
 
 // maxIdleTimeout is the longest that an application load balancer takes.
 const maxIdleTimeout = 4000 * time.Second
@@ -163,7 +166,7 @@ func checkAWSBuckets(c *v1alpha1.AWSConfig) (field, fault string) {
 	switch {
 	case b != nil && !bucketName.MatchString(b.Name):
 		return "aws.trustStoreBucket.name", b.Name
-	case b != nil && !bucketPrefix.MatchString(b.Prefix):
+	case b != nil && b.Prefix != "" && (len(b.Prefix) > maxBucketPrefix || !bucketPrefix.MatchString(b.Prefix)):
 		return "aws.trustStoreBucket.prefix", b.Prefix
 	case c.AccessLogs != nil && c.AccessLogs.Bucket == "":
 		return "aws.accessLogs.bucket", ""

@@ -2,6 +2,7 @@ package translate
 
 import (
 	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -45,6 +46,20 @@ func TestCheckConfig(t *testing.T) {
 	} {
 		if got, _ := checkConfig(&test.spec); got != test.want {
 			t.Errorf("%s: the field at fault is %q, want %q", test.reason, got, test.want)
+		}
+	}
+}
+
+// TestPrefixOfABucket: what is joined to it is in that folder and in no other.
+func TestPrefixOfABucket(t *testing.T) {
+	for prefix, good := range map[string]bool{
+		"": true, "trust": true, "trust/": true, "trust/edge-1/a.b_c": true, "a..b": true, strings.Repeat("a", 100): true,
+		"/trust": false, "/": false, "..": false, ".": false, "../x": false, "x/..": false, "x/../y": false, "x/./y": false, "x//y": false, "x//": false,
+		"x/y\n": false, "x y": false, strings.Repeat("a", 101): false,
+	} {
+		field, _ := checkAWS(&v1alpha1.AWSConfig{TrustStoreBucket: &v1alpha1.AWSTrustStoreBucket{Name: "bundles", Prefix: prefix}})
+		if (field == "") != good {
+			t.Errorf("%q: want it to be good: %v, the field at fault is %q", prefix, good, field)
 		}
 	}
 }

@@ -191,10 +191,10 @@ type AWSTrustStoreBucket struct {
 	// +kubebuilder:validation:Pattern=`^[a-z0-9][a-z0-9.-]*[a-z0-9]$`
 	Name string `json:"name"`
 
-	// Prefix of the files' names, as a folder: a slash comes after it.
+	// Prefix of the files' names, as a folder: a slash comes after it. It can have folders within folders, whose names do not begin with a dot.
 	// +optional
 	// +kubebuilder:validation:MaxLength=100
-	// +kubebuilder:validation:Pattern=`^[0-9A-Za-z_-][0-9A-Za-z/._-]*$`
+	// +kubebuilder:validation:Pattern=`^[0-9A-Za-z_-][0-9A-Za-z._-]*(/[0-9A-Za-z_-][0-9A-Za-z._-]*)*/?$`
 	Prefix string `json:"prefix,omitempty"`
 }
 
