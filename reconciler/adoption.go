@@ -24,7 +24,8 @@ import (
 // adoption is what an entry remembers of it.
 type adoption struct {
 	done   []string       // what was adopted in this process
-	told   string         // the digest of the last plan that an event told of
+	told   string         // the digest of the last plan that an event told of, or the last refusal
+	tries  int            // in a row that ended with something to try again, of a Gateway that serves
 	at     time.Time      // when the cloud was last asked; zero asks again
 	key    string         // what it was asked for
 	found  *cloud.Foreign // what it said
@@ -35,8 +36,8 @@ type adoption struct {
 // are no reason to read it anew.
 const adoptionLife = time.Minute
 
-// takeOver adopts what a Gateway's annotation names. It tells whether there is nothing left to adopt: only then is anything else done for the
-// Gateway.
+// takeOver adopts what a Gateway's annotation names. It tells whether the Gateway is ready for all else: because there is nothing left to adopt,
+// or because it serves without.
 func (c *Controller) takeOver(ctx context.Context, x *executor, e *entry, s *translate.Snapshot, lb *v1alpha1.LoadBalancer, want graph.Graph) (p pass, ready bool) {
 	names, agreed := translate.Adoption(s.Gateway)
 	e.mu.Lock()
@@ -47,11 +48,18 @@ func (c *Controller) takeOver(ctx context.Context, x *executor, e *entry, s *tra
 	if len(names) == 0 {
 		return p, true
 	}
-	failed := mayNotAdopt(x, s.Class)
+	got, failed := c.beforeAdoption(ctx, x, e)
 	if failed == nil {
-		failed = c.adoptOrPlan(ctx, x, e, want, names, agreed, &p)
+		failed = mayNotAdopt(x, s.Class)
+	}
+	if failed == nil {
+		failed = c.adoptOrPlan(ctx, x, e, want, got, names, agreed, &p)
 	}
 	if failed == nil && p.adoption == nil {
+		return p, true
+	}
+	if serves(want, got) {
+		c.withoutAdoption(s.Gateway, e, failed, &p)
 		return p, true
 	}
 	if failed != nil {
@@ -62,6 +70,42 @@ func (c *Controller) takeOver(ctx context.Context, x *executor, e *entry, s *tra
 	c.note(e, nil, &p)
 	c.conclude(e, graph.Graph{}, &p)
 	return p, false
+}
+
+// serves tells whether an owner answers, and has all that others of want are within: its load balancers. What becomes of an adoption must not
+// keep such a one from following its routes and endpoints.
+func serves(want, got graph.Graph) bool {
+	for _, n := range want {
+		if holder, within := want[n.Within]; within && holder.Within == (graph.ID{}) {
+			if _, has := got[holder.ID]; !has {
+				return false
+			}
+		}
+	}
+	return len(addresses(got)) > 0
+}
+
+// withoutAdoption leaves in p what is to be said of a Gateway that serves and has not adopted what it names, and when to look again.
+func (c *Controller) withoutAdoption(gw *gwv1.Gateway, e *entry, failed *cloud.Error, p *pass) {
+	switch {
+	case failed == nil:
+		p.notAdopted = status.AdoptionMessage(gw, p.adoption, p.agreed)
+	case waits(failed.Kind):
+		p.notAdopted = status.NotAdoptedMessage(failed)
+		if c.news(gw, e, p.notAdopted) {
+			c.warn(gw, "NotAdopted", "Adopt", p.notAdopted)
+		}
+	default:
+		e.mu.Lock()
+		e.adoption.tries++
+		tries := e.adoption.tries
+		e.mu.Unlock()
+		p.soonest(c.retryDelay(failed, tries))
+		return
+	}
+	e.mu.Lock()
+	e.adoption.tries = 0
+	e.mu.Unlock()
 }
 
 // mayNotAdopt says why no Gateway of the class adopts anything; nil where they may.
@@ -78,12 +122,8 @@ func mayNotAdopt(x *executor, class *gwv1.GatewayClass) *cloud.Error {
 }
 
 // adoptOrPlan adopts where that was agreed to, and else leaves the plan in p.
-func (c *Controller) adoptOrPlan(ctx context.Context, x *executor, e *entry, want graph.Graph, names []string, agreed string, p *pass) *cloud.Error {
+func (c *Controller) adoptOrPlan(ctx context.Context, x *executor, e *entry, want, got graph.Graph, names []string, agreed string, p *pass) *cloud.Error {
 	adopter := x.provider.(cloud.Adopter) // see mayNotAdopt
-	got, failed := c.beforeAdoption(ctx, x, e)
-	if failed != nil {
-		return failed
-	}
 	for _, fresh := range []bool{false, true} {
 		if fresh {
 			// Two Gateways that agreed to have the same one could both find it without a mark: who comes later has to see that of the other.
@@ -225,17 +265,19 @@ func (c *Controller) tellAdoption(gw *gwv1.Gateway, e *entry, p *pass) {
 	if len(p.adopted) > 0 {
 		c.events.Eventf(gw, nil, "Normal", "Adopted", "Adopt", "%s", shorten(joinSome(p.adopted)+" belongs to the Gateway from now on"))
 	}
-	if p.adoption == nil {
-		return
-	}
-	last := meta.FindStatusCondition(gw.Status.Conditions, string(gwv1.GatewayConditionProgrammed))
-	e.mu.Lock()
-	told := e.adoption.told == p.adoption.Digest || last != nil && strings.Contains(last.Message, p.adoption.Digest)
-	e.adoption.told = p.adoption.Digest
-	e.mu.Unlock()
-	if !told {
+	if p.adoption != nil && c.news(gw, e, p.adoption.Digest) {
 		c.events.Eventf(gw, nil, "Normal", string(status.ReasonAdoptionPlanned), "Adopt", "%s", shorten(status.AdoptionMessage(gw, p.adoption, p.agreed)))
 	}
+}
+
+// news tells whether neither an event nor the status has told of what words stand for.
+func (c *Controller) news(gw *gwv1.Gateway, e *entry, words string) bool {
+	last := meta.FindStatusCondition(gw.Status.Conditions, string(gwv1.GatewayConditionProgrammed))
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	told := e.adoption.told == words || last != nil && strings.Contains(last.Message, words)
+	e.adoption.told = words
+	return !told
 }
 
 // mostAdopted bounds what a status remembers: a Gateway that adopts, loses and adopts again forgets the first of them.

@@ -30,6 +30,7 @@ type adoptingCloud struct {
 	puts   int
 	onPut  func(n int) *cloud.Error // before the n-th mark is put
 	before func()                   // any
+	rounds int                      // of endpoints that changed, for servesOn
 }
 
 // theirs is a load balancer with a listener that a Gateway can have, and one that it cannot.
@@ -264,9 +265,7 @@ func TestAdoptionThatCannotBe(t *testing.T) {
 	t.Run("the class keeps that to itself", func(t *testing.T) {
 		w, c := adoptingWorld(t)
 		digest := w.plan()
-		strict := class("fake")
-		strict.Annotations = map[string]string{"cloudgate.dev/gateway-parameters": "deny"}
-		w.apply(strict, annotated("legacy", digest))
+		w.apply(w.strictClass(), annotated("legacy", digest))
 		w.saying("Invalid", "the class does not let Gateways adopt load balancers")
 		w.notYet(c)
 	})
@@ -276,12 +275,79 @@ func TestAdoptionThatCannotBe(t *testing.T) {
 		w.apply(gateway("gw"))
 		w.programmed("gw")
 		w.cloud.take()
-		w.apply(annotated("legacy", ""))
-		w.saying("Invalid", "the Gateway has lb/main already", "take the annotation away")
-		w.notYet(c)
+		for _, tc := range []struct {
+			names, agreed string
+			say           []string
+		}{
+			{"legacy", "", []string{"the Gateway has lb/main already", "take the annotation away"}},
+			{"legacy", "0123456789abcdef", []string{"the Gateway has lb/main already"}},
+			{"nobody", "", []string{"there is no load balancer nobody"}},
+		} {
+			w.apply(annotated(tc.names, tc.agreed))
+			w.servesOn(c, tc.say...)
+		}
+		if n := w.eventCount("NotAdopted"); n != 2 {
+			t.Errorf("want each refusal told once, got %d events", n)
+		}
+		w.halt()
+		w.start(func(cfg *reconciler.Config) { cfg.Providers = []cloud.Provider{c} })
+		w.servesOn(c, "there is no load balancer nobody")
 		w.apply(gateway("gw"))
-		w.programmed("gw")
+		w.until("the condition as ever", func() bool {
+			c := meta.FindStatusCondition(w.gateway("gw").Status.Conditions, string(gwv1.GatewayConditionProgrammed))
+			return !strings.Contains(c.Message, "adopt")
+		})
 	})
+}
+
+// servesOn holds that a Gateway whose status says that it adopts nothing is programmed, and follows its endpoints.
+func (w *world) servesOn(c *adoptingCloud, words ...string) {
+	w.t.Helper()
+	w.until(fmt.Sprintf("Programmed True, with %q", words), func() bool {
+		c := meta.FindStatusCondition(w.gateway("gw").Status.Conditions, string(gwv1.GatewayConditionProgrammed))
+		return c != nil && c.Status == metav1.ConditionTrue && !slices.ContainsFunc(words, func(word string) bool { return !strings.Contains(c.Message, word) })
+	})
+	w.cloud.take()
+	c.rounds++
+	w.apply(service("web", "10.0.0.1", fmt.Sprintf("10.0.2.%d", c.rounds))...)
+	w.until("the endpoints in the cloud", func() bool { done, _ := w.cloud.peek(); return len(done) > 0 })
+	if done, _ := w.cloud.take(); fmt.Sprint(steps(done)) != "map[update pool:1]" || c.puts > 0 {
+		w.t.Errorf("want the pool updated and no mark, got %v and %d marks", done, c.puts)
+	}
+}
+
+// TestAdoptionThatWasForgotten: a Gateway whose LoadBalancer object does not say any more what was adopted serves on, whether or not that can
+// be seen in the cloud.
+func TestAdoptionThatWasForgotten(t *testing.T) {
+	for _, allowed := range []bool{true, false} {
+		t.Run(fmt.Sprintf("the class allows it: %t", allowed), func(t *testing.T) {
+			w, c := adoptingWorld(t)
+			w.apply(annotated("legacy", w.plan()))
+			w.programmed("gw")
+			w.settle()
+			w.halt()
+			lb := w.loadBalancer("gw")
+			lb.Status.Adopted = nil
+			if err := w.store.Client().Status().Update(t.Context(), lb); err != nil {
+				t.Fatal(err)
+			}
+			var words []string
+			if !allowed {
+				w.apply(w.strictClass())
+				words = []string{"the class does not let Gateways adopt load balancers"}
+			}
+			c.puts = 0
+			w.start(func(cfg *reconciler.Config) { cfg.Providers = []cloud.Provider{c} })
+			w.servesOn(c, words...)
+		})
+	}
+}
+
+// strictClass does not let Gateways adopt.
+func (w *world) strictClass() *gwv1.GatewayClass {
+	strict := class("fake")
+	strict.Annotations = map[string]string{"cloudgate.dev/gateway-parameters": "deny"}
+	return strict
 }
 
 // TestAdoptionThatBreaksOff: marks that were put by half are found again, in this process or the next, and whoever sees the whole mark asks

@@ -135,12 +135,15 @@ func (c *Controller) apply(
 		return p
 	}
 	p, ready := c.takeOver(ctx, x, e, s, lb, compiled.Graph)
-	if ready {
-		adopted := p.adopted
-		p = c.converge(ctx, x, e, compiled.Graph)
-		p.adopted = adopted
-	}
 	c.tellAdoption(s.Gateway, e, &p)
+	if ready {
+		took := p
+		p = c.converge(ctx, x, e, compiled.Graph)
+		p.adopted, p.notAdopted = took.adopted, took.notAdopted
+		if took.again > 0 {
+			p.soonest(took.again)
+		}
+	}
 	p.refused, p.differences = status.Refusals(wanted, compiled), status.Differences(wanted, compiled)
 	p.refusedNow = e.refuses(p.refused)
 	return p
@@ -148,7 +151,7 @@ func (c *Controller) apply(
 
 // outcomeOf says what a pass came to in the terms of package status. What was not asked of the cloud is as the LoadBalancer remembers it.
 func outcomeOf(p *pass, lb *v1alpha1.LoadBalancer) status.Outcome {
-	o := status.Outcome{Applied: p.applied, Pending: p.pending, Drift: p.drift, Differences: p.differences, Adoption: p.adoption, Agreed: p.agreed}
+	o := status.Outcome{Applied: p.applied, Pending: p.pending, Drift: p.drift, Differences: p.differences, Adoption: p.adoption, Agreed: p.agreed, NotAdopted: p.notAdopted}
 	if p.got != nil {
 		o.Addresses = addresses(p.got)
 	} else {

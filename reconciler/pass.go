@@ -52,6 +52,8 @@ type pass struct {
 	adoption *cloud.AdoptionPlan // what is to be adopted, and was not agreed to
 	agreed   string              // the plan that was agreed to in its place
 	adopted  []string            // in this pass
+	// notAdopted says of a Gateway that serves why it does without what it was to adopt.
+	notAdopted string
 
 	fresh   []failure // those of failures that were not there, or were others, before
 	drift   []string  // what the last audit found, while it is not forgotten

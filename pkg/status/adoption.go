@@ -40,6 +40,11 @@ func AdoptionMessage(gw *gwv1.Gateway, a *cloud.AdoptionPlan, agreed string) str
 	return b.String()
 }
 
+// NotAdoptedMessage says why a Gateway that serves has not adopted what it names.
+func NotAdoptedMessage(err *cloud.Error) string {
+	return fmt.Sprintf("What the annotation %s names is not adopted (%s).", translate.AdoptAnnotation, failureText(err))
+}
+
 // some lists the first few, and counts the others.
 func some(list []string, most int, between string) string {
 	var parts []string

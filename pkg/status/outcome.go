@@ -25,6 +25,8 @@ type Outcome struct {
 	// Agreed is the digest of the plan that was agreed to.
 	Adoption *cloud.AdoptionPlan
 	Agreed   string
+	// NotAdopted says of a Gateway that serves why it does without what it was to adopt. It takes nothing from the Gateway.
+	NotAdopted string
 }
 
 // Failure is one error and what it concerns.

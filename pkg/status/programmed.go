@@ -66,7 +66,11 @@ func progressOf(s *translate.Snapshot, r *translate.Report, o Outcome) progress 
 	case !anyProgrammed(r):
 		return progress{phaseFailed, string(gwv1.GatewayReasonInvalid), "No listener can be programmed; see their conditions."}
 	}
-	return progress{phaseDone, string(gwv1.GatewayReasonProgrammed), "The cloud has everything that the valid listeners ask for."}
+	message := "The cloud has everything that the valid listeners ask for."
+	if o.NotAdopted != "" {
+		message += " " + o.NotAdopted
+	}
+	return progress{phaseDone, string(gwv1.GatewayReasonProgrammed), message}
 }
 
 const frozenMessage = " Until that is corrected, nothing of it is created, changed or deleted in the cloud."
