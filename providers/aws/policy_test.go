@@ -51,7 +51,7 @@ func TestPolicyIsWhatIsCalled(t *testing.T) {
 	// AWS calls this one itself, for the caller, when the account gets its first load balancer.
 	called["iam:CreateServiceLinkedRole"] = true
 	// To put a file with tags takes both rights, and AWS reads the file of a trust store for who makes it.
-	called["s3:PutObjectTagging"], called["s3:GetObject"] = true, true
+	called["s3:PutObjectTagging"], called["s3:GetObject"], called["s3:GetObjectVersion"] = true, true, true
 	allowed := make(map[string]bool)
 	for _, s := range readPolicy(t).Statement {
 		if s.Effect != "Allow" {

@@ -24,7 +24,7 @@ func (a *applier) createTrustStore(ctx context.Context, want graph.Node, spec *T
 	if !ok {
 		return graph.Node{}, invalid(op, "it has no place for its file")
 	}
-	_, err := call(ctx, a.s3.PutObject, &s3.PutObjectInput{
+	put, err := call(ctx, a.s3.PutObject, &s3.PutObjectInput{
 		Bucket: aws.String(bucket), Key: aws.String(key), Body: strings.NewReader(spec.Bundle), ContentType: aws.String("application/x-pem-file"),
 		Tagging: aws.String(objectTags(spec.Tags)),
 	})
@@ -34,6 +34,7 @@ func (a *applier) createTrustStore(ctx context.Context, want graph.Node, spec *T
 	name := cloudName(a.owner, want.ID)
 	out, err := call(ctx, a.elb.CreateTrustStore, &elb.CreateTrustStoreInput{
 		Name: aws.String(name), CaCertificatesBundleS3Bucket: aws.String(bucket), CaCertificatesBundleS3Key: aws.String(key), Tags: elbTags(spec.Tags),
+		CaCertificatesBundleS3ObjectVersion: versionOf(put),
 	})
 	switch kind := cloud.KindOf(err); {
 	case hasCode(err, codeDuplicateTrustStore):
@@ -51,6 +52,15 @@ func (a *applier) createTrustStore(ctx context.Context, want graph.Node, spec *T
 	}
 	done := made(want, aws.ToString(out.TrustStores[0].TrustStoreArn), &TrustStore{Marked: observedMark(spec.Tags)})
 	return withTrustStoreState(done, out.TrustStores[0]), nil
+}
+
+// versionOf returns the version that a put has made, so that what others put in its place meanwhile is not taken for it. Nil is the current
+// one: of a bucket without versions, and of one that makes them no more, there is no other.
+func versionOf(put *s3.PutObjectOutput) *string {
+	if v := aws.ToString(put.VersionId); v == "" || v == "null" {
+		return nil
+	}
+	return put.VersionId
 }
 
 // adoptTrustStore looks at the trust store that has our name.
