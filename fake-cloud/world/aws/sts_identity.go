@@ -3,7 +3,6 @@ package aws
 import (
 	"cmp"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
@@ -13,6 +12,7 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/json" // names of members are what they are, in lower case, and each is there once
 	"github.com/go-jose/go-jose/v4/jwt"
 )
 
@@ -179,7 +179,7 @@ func (c *Cloud) identify(token, role string) (identity, error) {
 		return claims, faultf("InvalidIdentityToken", "No OpenIDConnect provider found in your account for %s", clip(claims.Issuer))
 	}
 	if known {
-		if err := p.verify(token, claims); err != nil {
+		if claims, err = p.verify(token); err != nil {
 			return claims, err
 		}
 	}
@@ -192,26 +192,36 @@ func (c *Cloud) identify(token, role string) (identity, error) {
 	return claims, nil
 }
 
-// verify checks that the issuer made the token, and for us.
-func (p *IdentityProvider) verify(token string, claims identity) error {
+// verify checks that the issuer made the token, and for us, and returns what it says then.
+func (p *IdentityProvider) verify(token string) (claims identity, err error) {
 	parsed, err := jwt.ParseSigned(token, signatures)
 	if err != nil {
-		return notAToken
+		return claims, notAToken
 	}
-	keys := p.Keys.Keys
-	if id := parsed.Headers[0].KeyID; id != "" {
-		keys = p.Keys.Key(id)
-	}
+	keys := p.keysFor(parsed.Headers[0])
 	if len(keys) == 0 {
-		return faultf("InvalidIdentityToken", "Couldn't retrieve verification key from your identity provider, please reference AssumeRoleWithWebIdentity documentation for requirements")
+		return claims, faultf("InvalidIdentityToken", "Couldn't retrieve verification key from your identity provider, please reference AssumeRoleWithWebIdentity documentation for requirements")
 	}
-	if !slices.ContainsFunc(keys, func(k jose.JSONWebKey) bool { return parsed.Claims(k) == nil }) {
-		return faultf("InvalidIdentityToken", "The signature of the token is not valid")
+	if !slices.ContainsFunc(keys, func(k jose.JSONWebKey) bool { return parsed.Claims(k, &claims) == nil }) {
+		return claims, faultf("InvalidIdentityToken", "The signature of the token is not valid")
+	}
+	if err := claims.check(); err != nil {
+		return claims, err
+	}
+	if claims.Issuer != p.Issuer {
+		return claims, faultf("InvalidIdentityToken", "The token is of another issuer")
 	}
 	if !slices.ContainsFunc(p.Audiences, func(a string) bool { return slices.Contains(claims.Audience, a) }) {
-		return faultf("InvalidIdentityToken", "Incorrect token audience")
+		return claims, faultf("InvalidIdentityToken", "Incorrect token audience")
 	}
-	return nil
+	return claims, nil
+}
+
+// keysFor returns the keys that may have signed a token: by their name, where the token has one, for signatures, and by the algorithm that it has.
+func (p *IdentityProvider) keysFor(header jose.Header) []jose.JSONWebKey {
+	return slices.DeleteFunc(slices.Clone(p.Keys.Keys), func(k jose.JSONWebKey) bool {
+		return header.KeyID != "" && k.KeyID != header.KeyID || k.Use != "" && k.Use != "sig" || k.Algorithm != "" && k.Algorithm != header.Algorithm
+	})
 }
 
 // trusts tells whether a role can be taken by a subject of the issuer.
@@ -248,7 +258,7 @@ func (a *audience) UnmarshalJSON(raw []byte) error {
 
 var notAToken = faultf("InvalidIdentityToken", "The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)")
 
-// readIdentity reads a token and believes it.
+// readIdentity reads a token, which nobody has verified.
 func readIdentity(token string) (identity, error) {
 	var claims identity
 	parts := strings.Split(token, ".")
@@ -259,10 +269,20 @@ func readIdentity(token string) (identity, error) {
 	if err == nil {
 		err = json.Unmarshal(raw, &claims)
 	}
-	if err != nil || claims.Issuer == "" || claims.Subject == "" || claims.Expires == 0 {
-		return claims, faultf("InvalidIdentityToken", "Missing a required claim: iss, sub and exp have to be there")
+	if err != nil {
+		return claims, missingClaim
 	}
-	return claims, nil
+	return claims, claims.check()
+}
+
+var missingClaim = faultf("InvalidIdentityToken", "Missing a required claim: iss, sub and exp have to be there")
+
+// check refuses claims that lack one.
+func (i identity) check() error {
+	if i.Issuer == "" || i.Subject == "" || i.Expires == 0 {
+		return missingClaim
+	}
+	return nil
 }
 
 func (i identity) checkTimes(now time.Time) error {
