@@ -114,11 +114,11 @@ func mayNotAdopt(x *executor, class *gwv1.GatewayClass) *cloud.Error {
 	if _, can := x.provider.(cloud.Adopter); !can {
 		why = fmt.Sprintf("the provider %s cannot adopt load balancers", x.provider.Name())
 	} else if !translate.MayAdopt(class) {
-		why = fmt.Sprintf("the class does not let Gateways adopt load balancers (%s: %s)", translate.GatewayParametersAnnotation, translate.GatewayParametersDeny)
+		why = fmt.Sprintf("the class does not let Gateways adopt load balancers: it lacks the annotation %s: %s", translate.AllowAdoptionAnnotation, translate.AllowAdoption)
 	} else {
 		return nil
 	}
-	return &cloud.Error{Kind: cloud.Invalid, Op: "adopt", Err: fmt.Errorf("%s: take the annotation %s away", why, translate.AdoptAnnotation)}
+	return &cloud.Error{Kind: cloud.Invalid, Op: "adopt", Err: fmt.Errorf("%s; or take %s away from the Gateway", why, translate.AdoptAnnotation)}
 }
 
 // adoptOrPlan adopts where that was agreed to, and else leaves the plan in p.

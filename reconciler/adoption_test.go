@@ -103,7 +103,7 @@ func adoptingWorld(t *testing.T) (*world, *adoptingCloud) {
 	w := newWorld(t)
 	c := &adoptingCloud{testCloud: w.cloud, theirs: map[string]graph.Graph{"legacy": theirs("80")}}
 	w.apply(service("web", "10.0.0.1")...)
-	w.apply(annotated("legacy", ""), route("app", "gw", "web"))
+	w.apply(allowing("allow"), annotated("legacy", ""), route("app", "gw", "web"))
 	w.start(func(cfg *reconciler.Config) { cfg.Providers = []cloud.Provider{c} })
 	return w, c
 }
@@ -262,13 +262,23 @@ func TestAdoptionThatCannotBe(t *testing.T) {
 		w.apply(gateway("gw"))
 		w.programmed("gw")
 	})
-	t.Run("the class keeps that to itself", func(t *testing.T) {
-		w, c := adoptingWorld(t)
-		digest := w.plan()
-		w.apply(w.strictClass(), annotated("legacy", digest))
-		w.saying("Invalid", "the class does not let Gateways adopt load balancers")
-		w.notYet(c)
-	})
+	for _, strict := range []*gwv1.GatewayClass{class("fake"), allowing("deny"), allowing("")} {
+		t.Run(fmt.Sprintf("the class does not allow it: %v", strict.Annotations), func(t *testing.T) {
+			w, c := adoptingWorld(t)
+			digest := w.plan()
+			w.halt()
+			looks := c.looks
+			w.apply(strict, annotated("legacy", digest))
+			w.start(func(cfg *reconciler.Config) { cfg.Providers = []cloud.Provider{c} })
+			w.saying("Invalid", "the class does not let Gateways adopt load balancers: it lacks the annotation cloudgate.dev/adopt-load-balancers: allow")
+			w.notYet(c)
+			if c.looks != looks {
+				t.Errorf("want nothing read of what is named, got %d looks", c.looks-looks)
+			}
+			w.apply(allowing("allow"))
+			w.programmed("gw")
+		})
+	}
 	t.Run("the Gateway has a load balancer of its own", func(t *testing.T) {
 		w, c := adoptingWorld(t)
 		w.plan()
@@ -333,7 +343,7 @@ func TestAdoptionThatWasForgotten(t *testing.T) {
 			}
 			var words []string
 			if !allowed {
-				w.apply(w.strictClass())
+				w.apply(class("fake"))
 				words = []string{"the class does not let Gateways adopt load balancers"}
 			}
 			c.puts = 0
@@ -343,11 +353,11 @@ func TestAdoptionThatWasForgotten(t *testing.T) {
 	}
 }
 
-// strictClass does not let Gateways adopt.
-func (w *world) strictClass() *gwv1.GatewayClass {
-	strict := class("fake")
-	strict.Annotations = map[string]string{"cloudgate.dev/gateway-parameters": "deny"}
-	return strict
+// allowing is a class that says whether its Gateways may adopt.
+func allowing(adopt string) *gwv1.GatewayClass {
+	c := class("fake")
+	c.Annotations = map[string]string{"cloudgate.dev/adopt-load-balancers": adopt}
+	return c
 }
 
 // TestAdoptionThatBreaksOff: marks that were put by half are found again, in this process or the next, and whoever sees the whole mark asks

@@ -15,10 +15,16 @@ const (
 	AdoptPlanAnnotation = "cloudgate.dev/adopt-plan"
 )
 
-// MayAdopt tells whether Gateways of a class may take over load balancers. Who may not say what a GatewayConfig says may not do that either: it
-// is done with the rights of the controller, too.
+// AllowAdoptionAnnotation on a GatewayClass, with the value AllowAdoption, lets its Gateways take over load balancers. It is done with the rights
+// of the controller, and whoever writes a Gateway could name any load balancer of the account.
+const (
+	AllowAdoptionAnnotation = "cloudgate.dev/adopt-load-balancers"
+	AllowAdoption           = "allow"
+)
+
+// MayAdopt tells whether Gateways of a class may take over load balancers.
 func MayAdopt(class *gwv1.GatewayClass) bool {
-	return class == nil || class.Annotations[GatewayParametersAnnotation] != GatewayParametersDeny
+	return class != nil && class.Annotations[AllowAdoptionAnnotation] == AllowAdoption
 }
 
 // Adoption returns what a Gateway is to take over, sorted, each once, and the digest of the plan that was agreed to.

@@ -41,10 +41,11 @@ func (s Scene) adoption(ctx context.Context, p cloud.Provider, owner ir.Owner, w
 	}
 	adopter, can := p.(cloud.Adopter)
 	switch {
-	case !translate.MayAdopt(snapshot.Class):
-		return refused("its class does not let Gateways adopt load balancers")
 	case s.LoadBalancers == nil: // before what the provider can: without a cloud none can
 		return refused("what is there is not known without a cluster and its cloud: plan without -f")
+	case !translate.MayAdopt(snapshot.Class): // before anything is read
+		return refused(fmt.Sprintf("its class does not let Gateways adopt load balancers: it lacks the annotation %s: %s",
+			translate.AllowAdoptionAnnotation, translate.AllowAdoption))
 	case !can:
 		return refused("the provider cannot adopt load balancers")
 	}

@@ -73,11 +73,17 @@ func openAWS(t *testing.T) (l *live, arn string) {
 		t.Fatal(err)
 	}
 	l = &live{store: memory.New(reconciler.Scheme()), providers: inspect.Providers{p.Name(): p}}
-	class := &gwv1.GatewayClass{ObjectMeta: metav1.ObjectMeta{Name: "aws"}, Spec: gwv1.GatewayClassSpec{ControllerName: "cloudgate.dev/aws"}}
-	if err := l.store.Apply(class, adoptingGateway(arn, "")); err != nil {
+	if err := l.store.Apply(adoptingClass("allow"), adoptingGateway(arn, "")); err != nil {
 		t.Fatal(err)
 	}
 	return l, arn
+}
+
+func adoptingClass(adopt string) *gwv1.GatewayClass {
+	return &gwv1.GatewayClass{
+		ObjectMeta: metav1.ObjectMeta{Name: "aws", Annotations: map[string]string{"cloudgate.dev/adopt-load-balancers": adopt}},
+		Spec:       gwv1.GatewayClassSpec{ControllerName: "cloudgate.dev/aws"},
+	}
 }
 
 func adoptingGateway(arn, agreed string) *gwv1.Gateway {
@@ -123,6 +129,12 @@ To agree: kubectl annotate --overwrite gateway -n shop web cloudgate.dev/adopt-p
 	}
 	if got := l.plan(t); !strings.Contains(got, "nothing is changed, because arn:") || !strings.Contains(got, "cannot be adopted") || strings.Contains(got, "+") {
 		t.Errorf("what cannot be adopted: %s", got)
+	}
+	if err := l.store.Apply(adoptingClass("deny"), adoptingGateway(arn, found[1])); err != nil {
+		t.Fatal(err)
+	}
+	if got := l.plan(t); !strings.Contains(got, "it lacks the annotation cloudgate.dev/adopt-load-balancers: allow") || strings.Contains(got, "legacy is") || strings.Contains(got, "=") {
+		t.Errorf("a class that does not allow it: %s", got)
 	}
 }
 

@@ -170,6 +170,13 @@ func (t *traffic) none(w *world, when string) {
 	}
 }
 
+// allowing is a class whose Gateways may adopt.
+func allowing() *gwv1.GatewayClass {
+	c := class()
+	c.Annotations = map[string]string{"cloudgate.dev/adopt-load-balancers": "allow"}
+	return c
+}
+
 func adopting(names, agreed string) func(*gwv1.Gateway) {
 	return func(g *gwv1.Gateway) {
 		g.Annotations = map[string]string{"cloudgate.dev/adopt-load-balancer": names}
@@ -208,7 +215,7 @@ func TestAdoption(t *testing.T) {
 	w, old := adoptingWorld(t)
 	requests := w.traffic(old)
 	requests.none(w, "before")
-	w.apply(gateway("gw", adopting(old.arn, "")), route("app", "gw", "web"))
+	w.apply(allowing(), gateway("gw", adopting(old.arn, "")), route("app", "gw", "web"))
 	start := w.mark()
 	w.run()
 	digest := w.plan()
@@ -264,7 +271,7 @@ func TestAdoption(t *testing.T) {
 func TestAdoptionInTrouble(t *testing.T) {
 	t.Parallel()
 	w, old := adoptingWorld(t)
-	w.apply(gateway("gw", adopting(old.arn, "")), route("app", "gw", "web"))
+	w.apply(allowing(), gateway("gw", adopting(old.arn, "")), route("app", "gw", "web"))
 	w.run()
 	digest := w.plan()
 	w.fault(fault.Rule{Op: "elasticloadbalancing:AddTags", Effect: fault.Error, Code: "AccessDenied"})
