@@ -15,10 +15,10 @@ const (
 	unreachableConsequence = " What serves goes on as it is; what is changed or breaks in the cloud meanwhile is not seen, and not mended."
 )
 
-// Reach is what the last audit of a cloud came to. The zero value is that there was none yet.
+// Reach is what is to be said of the audits of a cloud. The zero value is that there was none yet.
 type Reach struct {
 	Audited bool
-	Failed  *cloud.Error // why the cloud could not be read; nil where it could
+	Failed  *cloud.Error // why the cloud cannot be read, in the words of the first audit that failed for this Reason; nil where it can
 }
 
 // Reason is that of the condition, or nothing where the cloud can be read.
