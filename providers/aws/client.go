@@ -48,8 +48,8 @@ type Config struct {
 	CallRate float64
 }
 
-// Provider implements cloud.Provider, cloud.Placer, cloud.Networker and cloud.HealthReader. It is safe for concurrent use. It keeps
-// nothing of what is in the cloud but the name of its VPC.
+// Provider implements cloud.Provider, cloud.Placer, cloud.Networker, cloud.Configured, cloud.HealthReader and cloud.Adopter. It is safe for
+// concurrent use. It keeps nothing of what is in the cloud but the name of its VPC.
 type Provider struct {
 	elb     *elb.Client
 	ec2     *ec2.Client
