@@ -12,7 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 )
 
-// globalRegion is the region whose endpoint makes buckets in every region, and that S3 tells of as no location at all.
+// globalRegion is the region where the account has what AWS has once for all regions. S3's endpoint there makes buckets in every region, and S3
+// tells of it as no location at all.
 const globalRegion = "us-east-1"
 
 var (

@@ -38,9 +38,6 @@ type identityRow struct {
 	Provider IdentityProvider
 }
 
-// home is the region where the account has what AWS has once for all regions.
-const home = "us-east-1"
-
 const (
 	maxToken         = 20000 // as AWS documents WebIdentityToken
 	maxAudiences     = 100   // of a provider, as IAM has it
@@ -119,7 +116,7 @@ func (c *Cloud) TrustIdentityProvider(p IdentityProvider) error {
 	if err := p.check(); err != nil {
 		return invalidf("%s", err)
 	}
-	r := c.Region(home)
+	r := c.Region(globalRegion)
 	return r.write(func(x *tx) error {
 		r.identities.put(x, &identityRow{Meta: x.meta(p.Issuer, nil, 0), Provider: p})
 		return nil
@@ -129,7 +126,7 @@ func (c *Cloud) TrustIdentityProvider(p IdentityProvider) error {
 // DistrustIdentityProvider ends that, and tells whether it was registered. Sessions that were given out stay good for their time. Those of the
 // Config stay.
 func (c *Cloud) DistrustIdentityProvider(issuer string) (was bool, err error) {
-	r := c.Region(home)
+	r := c.Region(globalRegion)
 	err = r.write(func(x *tx) error {
 		if _, was = r.identities.get(issuer); was {
 			r.identities.drop(x, issuer)
@@ -141,7 +138,7 @@ func (c *Cloud) DistrustIdentityProvider(issuer string) (was bool, err error) {
 
 // IdentityProviders returns the issuers that are trusted, by name: those that were registered, and of the Config those that were not.
 func (c *Cloud) IdentityProviders() []IdentityProvider {
-	r := c.Region(home)
+	r := c.Region(globalRegion)
 	found := []IdentityProvider{}
 	_ = r.read(func() error {
 		for _, row := range r.identities.all() {

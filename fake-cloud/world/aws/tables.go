@@ -31,7 +31,7 @@ type tables struct {
 	certificates *table[Certificate, *Certificate]
 	authorities  *table[Authority, *Authority]
 	sessions     *table[Session, *Session]
-	identities   *table[identityRow, *identityRow] // in the home region alone; key: issuer
+	identities   *table[identityRow, *identityRow] // in globalRegion alone; key: issuer
 	webACLs      *table[WebACL, *WebACL]
 	associations *table[Association, *Association] // within the resources that they are of
 }
