@@ -282,7 +282,8 @@ type BackendTLS struct {
 	Insecure   bool         // endpoints prove nothing: any certificate will do, and ServerName may be empty
 }
 
-// HealthCheck is an active check of each endpoint, in the protocol of its pool.
+// HealthCheck is an active check of each endpoint, at its own port and with the pool's TLS: in HTTP/2 where the pool speaks that, else in
+// HTTP/1.1. Connections are of TCP, for pools of UDP too, and no PROXY protocol is spoken in them.
 type HealthCheck struct {
 	Path               string // "" checks that a connection opens; else a GET has to answer 200 to 399
 	Interval           time.Duration

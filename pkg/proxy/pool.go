@@ -57,7 +57,7 @@ func (t *tried) add(e *endpoint) {
 
 func (t *tried) has(e *endpoint) bool { return slices.Contains(t.list[:t.n], e) }
 
-// choice is what a pool may choose from while no endpoint's health changes.
+// choice is what a pool may choose from while no endpoint's health changes and none that was ejected is back.
 type choice struct {
 	epoch   uint64
 	until   int64 // coarse time after which an ejected endpoint is back; 0 for never

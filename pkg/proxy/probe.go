@@ -25,7 +25,7 @@ func (e *Engine) newEndpoint(key endpointKey, prove *BackendTLS) *endpoint {
 	return ep
 }
 
-// prober is a transport that can check its endpoint better than with HTTP/1.
+// prober is a transport that checks its endpoint in another way than with HTTP/1.
 type prober interface {
 	probe(ctx context.Context, path string) error
 }
@@ -79,7 +79,7 @@ type statusError struct {
 
 func (e *statusError) Error() string { return fmt.Sprintf("GET %s answered %d", e.path, e.status) }
 
-// probeStatus reads the status of a response. A head that is longer than any check's needs to be is an error.
+// probeStatus reads the status of a response. A head of more than 16 KiB is an error.
 func probeStatus(conn wire) (int, error) {
 	buf := make([]byte, 16<<10)
 	n := 0
