@@ -178,7 +178,7 @@ func (f *adoptee) look(ctx context.Context) error {
 		return err
 	}
 	if text := keeper(f.tags); text != "" {
-		return invalid(opAdopt, "load balancer %s belongs to %s: let that give it up, and take the tag away", f.name(), text)
+		return invalid(opAdopt, "load balancer %s %s: let its owner give it up, and take the tag away", f.name(), text)
 	}
 	wanted := f.half.want
 	switch scheme := string(f.has.Scheme); {

@@ -8,21 +8,23 @@ import (
 	"github.com/cloudgate-dev/cloudgate/pkg/graph"
 )
 
-// keeper names who looks after a load balancer, by its tags; empty where nobody is known.
+// keeper says what looks after a load balancer, by its tags; empty where nothing is known to. It names no cluster and no object of others: who
+// asks may be a tenant whom those do not concern.
 func keeper(tags map[string]string) string {
 	if owner := ownerOf(tags); owner.Cluster != "" || owner.UID != "" {
-		return fmt.Sprintf("the Gateway %s/%s of the cluster %s, whose mark it bears (%s)", tags[tagNamespace], tags[tagGateway], owner.Cluster, tagCluster)
+		return "bears a mark of Cloudgate already (tag " + tagCluster + ")"
 	}
 	for _, key := range sortedKeys(tags) {
 		switch {
 		case key == "elbv2.k8s.aws/cluster":
-			return fmt.Sprintf("the AWS Load Balancer Controller of the cluster %s (tag %s)", tags[key], key)
+			return "belongs to the AWS Load Balancer Controller (tag " + key + ")"
 		case strings.HasPrefix(key, "ingress.k8s.aws/"), strings.HasPrefix(key, "service.k8s.aws/"), strings.HasPrefix(key, "gateway.k8s.aws"):
-			return fmt.Sprintf("the AWS Load Balancer Controller (tag %s: %s)", key, tags[key])
+			group, _, _ := strings.Cut(key, "/")
+			return "belongs to the AWS Load Balancer Controller (a tag of " + group + ")"
 		case strings.HasPrefix(key, "kubernetes.io/cluster/"):
-			return fmt.Sprintf("the Kubernetes cluster %s (tag %s)", strings.TrimPrefix(key, "kubernetes.io/cluster/"), key)
+			return "belongs to a Kubernetes cluster (a tag of kubernetes.io/cluster)"
 		case key == "eks:eks-cluster-name":
-			return fmt.Sprintf("the EKS cluster %s (tag %s)", tags[key], key)
+			return "belongs to an EKS cluster (tag " + key + ")"
 		}
 	}
 	return ""

@@ -2,6 +2,7 @@ package aws_test
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 
@@ -17,9 +18,12 @@ import (
 	"github.com/cloudgate-dev/cloudgate/providers/providertest"
 )
 
-func tagged(key, value string) func(*elb.CreateLoadBalancerInput) {
+// tagged gives tags: a key, its value, the next key ...
+func tagged(pairs ...string) func(*elb.CreateLoadBalancerInput) {
 	return func(in *elb.CreateLoadBalancerInput) {
-		in.Tags = append(in.Tags, elbtypes.Tag{Key: aws.String(key), Value: aws.String(value)})
+		for pair := range slices.Chunk(pairs, 2) {
+			in.Tags = append(in.Tags, elbtypes.Tag{Key: aws.String(pair[0]), Value: aws.String(pair[1])})
+		}
 	}
 }
 
@@ -49,12 +53,15 @@ func TestAdoptionIsRefused(t *testing.T) {
 		{"a type that nobody needs", network, nil, nil, []string{"of type network", "no listener that needs one"}},
 		{"another scheme", private, nil, nil, []string{"legacy is internal", "the Gateway wants internet-facing", "reach"}},
 		{"a Network Load Balancer without groups", bare, stream, nil, []string{"made without security groups"}},
-		{"another Gateway's", tagged("cloudgate.dev/cluster", "blue"), nil, nil, []string{"belongs to the Gateway", "of the cluster blue"}},
-		{"the AWS Load Balancer Controller's", tagged("elbv2.k8s.aws/cluster", "blue"), nil, nil, []string{"the AWS Load Balancer Controller of the cluster blue"}},
-		{"an Ingress's", tagged("ingress.k8s.aws/stack", "shop/web"), nil, nil, []string{"the AWS Load Balancer Controller", "ingress.k8s.aws/stack: shop/web"}},
-		{"a Service's", tagged("service.k8s.aws/stack", "shop/web"), nil, nil, []string{"service.k8s.aws/stack: shop/web"}},
-		{"another controller's Gateway's", tagged("gateway.k8s.aws.alb/stack", "shop/web"), nil, nil, []string{"gateway.k8s.aws.alb/stack: shop/web"}},
-		{"a cluster's", tagged("kubernetes.io/cluster/green", "owned"), nil, nil, []string{"the Kubernetes cluster green"}},
+		{"another Gateway's", tagged("cloudgate.dev/cluster", "blue"), nil, nil, []string{"legacy bears a mark of Cloudgate already"}},
+		{"another Gateway's, named", tagged("cloudgate.dev/cluster", "mine", "cloudgate.dev/namespace", "blue", "cloudgate.dev/gateway", "secret-gw"), nil, nil,
+			[]string{"legacy bears a mark of Cloudgate already"}},
+		{"the AWS Load Balancer Controller's", tagged("elbv2.k8s.aws/cluster", "blue"), nil, nil, []string{"the AWS Load Balancer Controller", "elbv2.k8s.aws/cluster"}},
+		{"an Ingress's", tagged("ingress.k8s.aws/stack", "blue/web"), nil, nil, []string{"the AWS Load Balancer Controller", "a tag of ingress.k8s.aws"}},
+		{"a Service's", tagged("service.k8s.aws/stack", "blue/web"), nil, nil, []string{"a tag of service.k8s.aws"}},
+		{"another controller's Gateway's", tagged("gateway.k8s.aws.alb/stack", "blue/web"), nil, nil, []string{"a tag of gateway.k8s.aws.alb"}},
+		{"a cluster's", tagged("kubernetes.io/cluster/blue", "owned"), nil, nil, []string{"a Kubernetes cluster"}},
+		{"an EKS cluster's", tagged("eks:eks-cluster-name", "blue"), nil, nil, []string{"an EKS cluster"}},
 	}
 	for _, tc := range tests {
 		t.Run(tc.reason, func(t *testing.T) {
@@ -78,6 +85,11 @@ func TestAdoptionIsRefused(t *testing.T) {
 			for _, word := range tc.words {
 				if !strings.Contains(err.Error(), word) {
 					t.Errorf("want %q in %q", word, err)
+				}
+			}
+			for _, others := range []string{"blue", "secret-gw"} {
+				if strings.Contains(err.Error(), others) {
+					t.Errorf("want nothing said of what others have, got %q in %q", others, err)
 				}
 			}
 			if mutating, _ := a.calls(t, 0); len(mutating) > 0 {
