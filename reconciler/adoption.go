@@ -23,13 +23,15 @@ import (
 
 // adoption is what an entry remembers of it.
 type adoption struct {
-	done   []string       // what was adopted in this process
-	told   string         // the digest of the last plan that an event told of, or the last refusal
-	tries  int            // in a row that ended with something to try again, of a Gateway that serves
-	at     time.Time      // when the cloud was last asked; zero asks again
-	key    string         // what it was asked for
-	found  *cloud.Foreign // what it said
-	failed *cloud.Error   // or why not
+	done     []string       // what was adopted in this process
+	told     string         // the digest of the last plan that an event told of, or the last refusal
+	tries    int            // in a row that ended with something to try again, of a Gateway that serves
+	at       time.Time      // when the cloud was last asked; zero asks again
+	key      string         // what it was asked for
+	found    *cloud.Foreign // what it said
+	failed   *cloud.Error   // or why not
+	denied   *cloud.Error   // why the marks of the plan deniedOf could not be put, where that waits for the audit
+	deniedOf string
 }
 
 // adoptionLife is how long what somebody else made is taken to be as it was seen, while nobody agrees to anything. Endpoints that come and go
@@ -144,13 +146,21 @@ func (c *Controller) adoptOrPlan(ctx context.Context, x *executor, e *entry, wan
 		}
 		if agreed != a.Digest {
 			p.adoption, p.agreed = &a, agreed
+			e.denied("", nil)
 			return nil
 		}
 		if !fresh {
+			if failed := e.deniedBefore(a.Digest); failed != nil {
+				return failed
+			}
 			continue // what was agreed to has to hold now
 		}
 		if failed := x.adopt(ctx, adopter, e.owner, *foreign); failed != nil {
-			e.lookAgain()
+			if waits(failed.Kind) {
+				e.denied(a.Digest, failed)
+			} else {
+				e.lookAgain()
+			}
 			return failed
 		}
 		all, err := cloud.Adopted(got, *foreign)
@@ -218,6 +228,23 @@ func (e *entry) adopted(names []string, got graph.Graph, now time.Time) {
 	e.read(got, now)
 }
 
+// denied remembers why the marks of a plan could not be put: endpoints that come and go are no reason to try again.
+func (e *entry) denied(digest string, failed *cloud.Error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.adoption.denied, e.adoption.deniedOf = failed, digest
+}
+
+// deniedBefore returns why the marks of a plan could not be put, until the audit clears it.
+func (e *entry) deniedBefore(digest string) *cloud.Error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.adoption.deniedOf != digest {
+		return nil
+	}
+	return e.adoption.denied
+}
+
 // lookAgain has the cloud asked again about what is to be adopted. It tells whether it was asked before.
 func (e *entry) lookAgain() bool {
 	e.mu.Lock()
@@ -228,6 +255,7 @@ func (e *entry) lookAgain() bool {
 func (e *entry) lookAgainLocked() bool {
 	asked := !e.adoption.at.IsZero()
 	e.adoption.at = time.Time{}
+	e.adoption.denied, e.adoption.deniedOf = nil, ""
 	return asked
 }
 

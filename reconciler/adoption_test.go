@@ -392,6 +392,33 @@ func TestAdoptionThatBreaksOff(t *testing.T) {
 	}
 }
 
+// TestAdoptionThatIsDenied: endpoints that come and go do not try again what waits for somebody to allow it; the audit does.
+func TestAdoptionThatIsDenied(t *testing.T) {
+	w, c := adoptingWorld(t)
+	digest := w.plan()
+	w.cloud.set(func() {
+		c.onPut = func(int) *cloud.Error { return &cloud.Error{Kind: cloud.Denied, Op: "AddTags", Err: errors.New("not allowed")} }
+	})
+	w.apply(annotated("legacy", digest))
+	w.saying("ProviderDenied", "not allowed")
+	w.settle()
+	looks, puts := c.looks, c.puts
+	for i := range 20 {
+		w.apply(service("web", "10.0.0.1", fmt.Sprintf("10.0.1.%d", i))...)
+		w.passed("gw")
+	}
+	w.settle()
+	if c.looks != looks || c.puts != puts {
+		t.Errorf("want no look and no mark tried, got %d and %d", c.looks-looks, c.puts-puts)
+	}
+	w.cloud.set(func() { c.onPut = nil })
+	if err := w.ctl.Audit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.programmed("gw")
+	w.tookOver(1)
+}
+
 // TestAdoptionThatIsGivenUp: a Gateway that goes while nobody has agreed leaves alone what it was to adopt.
 func TestAdoptionThatIsGivenUp(t *testing.T) {
 	w, c := adoptingWorld(t)
