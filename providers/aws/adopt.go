@@ -58,7 +58,8 @@ func (p *Provider) Foreign(ctx context.Context, owner ir.Owner, want graph.Graph
 	return out, nil
 }
 
-// Adopt implements cloud.Adopter: a call for each listener and rule, and the last for the load balancer.
+// Adopt implements cloud.Adopter: a call for each listener and rule, then one for the load balancer, and the last to see whether it bears the
+// mark: where another controller put its own at the same time, the later one holds.
 func (p *Provider) Adopt(ctx context.Context, owner ir.Owner, f cloud.Foreign) error {
 	var within, containers []graph.Node
 	for _, id := range f.Unmarked {
@@ -78,6 +79,23 @@ func (p *Provider) Adopt(ctx context.Context, owner ir.Owner, f cloud.Foreign) e
 	for _, n := range containers {
 		if err := put(ctx, n); err != nil {
 			return err
+		}
+	}
+	return p.keepMarks(ctx, owner, containers)
+}
+
+// keepMarks returns a Conflict where a load balancer that was just marked does not bear the mark.
+func (p *Provider) keepMarks(ctx context.Context, owner ir.Owner, containers []graph.Node) error {
+	if len(containers) == 0 {
+		return nil
+	}
+	tags, err := p.tagsOf(ctx, arnsOf(containers, func(n graph.Node) *string { return &n.External }))
+	if err != nil {
+		return err
+	}
+	for _, n := range containers {
+		if ownerOf(tags[n.External]) != owner.Key() {
+			return &cloud.Error{Kind: cloud.Conflict, Op: opAdopt, Node: n.ID, Err: fmt.Errorf("somebody else put a mark on %s at the same time", n.External)}
 		}
 	}
 	return nil

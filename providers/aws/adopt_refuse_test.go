@@ -1,7 +1,13 @@
 package aws_test
 
 import (
+	"bytes"
 	"context"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -96,6 +102,50 @@ func TestAdoptionIsRefused(t *testing.T) {
 				t.Errorf("want nothing changed, got %v", mutating)
 			}
 		})
+	}
+}
+
+// TestAdoptionByTwoClusters: whose mark is gone after it was put does not take the load balancer for its own, and leaves it alone.
+func TestAdoptionByTwoClusters(t *testing.T) {
+	a := openAccount(t, nil)
+	old := a.legacy(t, nil)
+	late := false
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(io.LimitReader(r.Body, 1<<20))
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		a.api.ServeHTTP(w, r)
+		if form, err := url.ParseQuery(string(body)); err == nil && form.Get("Action") == "AddTags" && slices.Contains(slices.Concat(slices.Collect(maps.Values(form))...), old.lb) {
+			late = true
+			_, err := a.region.AddTags(context.Background(), &elb.AddTagsInput{ResourceArns: []string{old.lb}, Tags: []elbtypes.Tag{
+				{Key: aws.String("cloudgate.dev/cluster"), Value: aws.String("another")},
+			}})
+			if err != nil {
+				t.Error(err)
+			}
+		}
+	}))
+	t.Cleanup(server.Close)
+	p, want := providerAt(t, server.URL, true), compiled(t, shop(1))
+	f, err := p.Foreign(t.Context(), testOwner, want, []string{old.lb})
+	check(t, err)
+	if err := p.Adopt(t.Context(), testOwner, f); cloud.KindOf(err) != cloud.Conflict || !late {
+		t.Errorf("want a conflict, got %v", err)
+	}
+	before := len(a.Calls(t))
+	if _, err := p.Foreign(t.Context(), testOwner, want, []string{old.lb}); cloud.KindOf(err) != cloud.Invalid {
+		t.Errorf("want it refused from now on, got %v", err)
+	}
+	all, err := p.Observe(t.Context(), cloud.Scope{Cluster: testOwner.Cluster, UID: testOwner.UID})
+	check(t, err)
+	for id := range all[testOwner.Key()] {
+		t.Errorf("want nothing of it seen as the Gateway's, got %s", id)
+	}
+	if mutating, _ := a.calls(t, before); len(mutating) > 0 {
+		t.Errorf("want it left alone, got %v", mutating)
 	}
 }
 
