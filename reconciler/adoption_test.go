@@ -131,7 +131,7 @@ func (w *world) saying(reason string, words ...string) (message string) {
 	return message
 }
 
-var digestIn = regexp.MustCompile(`adopt-plan: ([0-9a-f]{16})\.`)
+var digestIn = regexp.MustCompile(`adopt-plan: ([0-9a-f]{32})\.`)
 
 // plan waits for a plan, and returns its digest.
 func (w *world) plan(words ...string) string {

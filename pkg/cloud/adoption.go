@@ -102,7 +102,7 @@ func (a *AdoptionPlan) digest(foreign graph.Graph) (string, error) {
 		return "", fmt.Errorf("the digest of the plan: %w", err)
 	}
 	sum := sha256.Sum256(raw)
-	return hex.EncodeToString(sum[:8]), nil
+	return hex.EncodeToString(sum[:16]), nil
 }
 
 // Lines returns a line for each step, the most dangerous first: what is gone before something takes its place, what is deleted, what is

@@ -95,7 +95,7 @@ func adoptingGateway(arn, agreed string) *gwv1.Gateway {
 	}
 }
 
-var ids = regexp.MustCompile(`arn:[^ ,]*[0-9a-f]|sg-[0-9a-f]+|[0-9a-f]{16}`)
+var ids = regexp.MustCompile(`arn:[^ ,]*[0-9a-f]|sg-[0-9a-f]+|[0-9a-f]{32}`)
 
 func TestAdoptionPlan(t *testing.T) {
 	l, arn := openAWS(t)
@@ -114,7 +114,7 @@ To agree: kubectl annotate --overwrite gateway -n shop web cloudgate.dev/adopt-p
 	if diff := cmp.Diff(want, ids.ReplaceAllString(got, "ID")); diff != "" {
 		t.Errorf("the plan (-want +got):\n%s\n%s", diff, got)
 	}
-	found := regexp.MustCompile(`adopt-plan=([0-9a-f]{16})`).FindStringSubmatch(got)
+	found := regexp.MustCompile(`adopt-plan=([0-9a-f]{32})`).FindStringSubmatch(got)
 	if found == nil {
 		t.Fatal("no digest")
 	}

@@ -186,7 +186,7 @@ func adopting(names, agreed string) func(*gwv1.Gateway) {
 	}
 }
 
-var digestIn = regexp.MustCompile(`adopt-plan: ([0-9a-f]{16})\.`)
+var digestIn = regexp.MustCompile(`adopt-plan: ([0-9a-f]{32})\.`)
 
 // plan waits for the plan of an adoption and returns its digest.
 func (w *world) plan() string {
