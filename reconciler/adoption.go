@@ -60,7 +60,7 @@ func (c *Controller) takeOver(ctx context.Context, x *executor, e *entry, s *tra
 	if failed == nil && p.adoption == nil {
 		return p, true
 	}
-	if serves(want, got) {
+	if cloud.Serves(want, got) {
 		c.withoutAdoption(s.Gateway, e, failed, &p)
 		return p, true
 	}
@@ -72,19 +72,6 @@ func (c *Controller) takeOver(ctx context.Context, x *executor, e *entry, s *tra
 	c.note(e, nil, &p)
 	c.conclude(e, graph.Graph{}, &p)
 	return p, false
-}
-
-// serves tells whether an owner answers, and has all that others of want are within: its load balancers. What becomes of an adoption must not
-// keep such a one from following its routes and endpoints.
-func serves(want, got graph.Graph) bool {
-	for _, n := range want {
-		if holder, within := want[n.Within]; within && holder.Within == (graph.ID{}) {
-			if _, has := got[holder.ID]; !has {
-				return false
-			}
-		}
-	}
-	return len(addresses(got)) > 0
 }
 
 // withoutAdoption leaves in p what is to be said of a Gateway that serves and has not adopted what it names, and when to look again.

@@ -397,7 +397,9 @@ func TestAdoptionThatIsDenied(t *testing.T) {
 	w, c := adoptingWorld(t)
 	digest := w.plan()
 	w.cloud.set(func() {
-		c.onPut = func(int) *cloud.Error { return &cloud.Error{Kind: cloud.Denied, Op: "AddTags", Err: errors.New("not allowed")} }
+		c.onPut = func(int) *cloud.Error {
+			return &cloud.Error{Kind: cloud.Denied, Op: "AddTags", Err: errors.New("not allowed")}
+		}
 	})
 	w.apply(annotated("legacy", digest))
 	w.saying("ProviderDenied", "not allowed")

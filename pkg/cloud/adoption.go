@@ -80,6 +80,24 @@ func Adopted(got graph.Graph, f Foreign) (graph.Graph, error) {
 	return all, nil
 }
 
+// Serves tells whether an owner answers, and has all that others of want are within: its load balancers. What becomes of an adoption must not
+// keep such a one from following its routes and endpoints.
+func Serves(want, got graph.Graph) bool {
+	for _, n := range want {
+		if holder, within := want[n.Within]; within && holder.Within == (graph.ID{}) {
+			if _, has := got[holder.ID]; !has {
+				return false
+			}
+		}
+	}
+	for _, n := range got {
+		if len(n.Addresses) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // agreedStep is what the digest sees of a step.
 type agreedStep struct {
 	Op, ID, Why, External string

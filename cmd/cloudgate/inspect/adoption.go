@@ -19,8 +19,9 @@ import (
 type Adoption struct {
 	cloud.AdoptionPlan
 	Agreed bool `json:"agreed"` // to this plan
-	// Refused says why it cannot be; then nothing happens for the Gateway.
+	// Refused says why it cannot be; then nothing happens for the Gateway, unless it Serves: what it asks for else is planned as ever.
 	Refused string `json:"refused,omitempty"`
+	Serves  bool   `json:"serves,omitempty"`
 }
 
 // adopts returns what a Gateway has yet to take over, and the plan that was agreed to.
@@ -71,6 +72,8 @@ func (s Scene) adoption(ctx context.Context, p cloud.Provider, owner ir.Owner, w
 func (a *Adoption) headline() string {
 	what := strings.Join(a.Names, ", ")
 	switch {
+	case a.Serves:
+		return fmt.Sprintf("%s cannot be adopted: %s", what, a.Refused)
 	case a.Refused != "":
 		return fmt.Sprintf("nothing is changed, because %s cannot be adopted: %s", what, a.Refused)
 	case a.Agreed:

@@ -138,6 +138,33 @@ To agree: kubectl annotate --overwrite gateway -n shop web cloudgate.dev/adopt-p
 	}
 }
 
+// TestAdoptionByOneThatServes: what it asks for else is planned as ever.
+func TestAdoptionByOneThatServes(t *testing.T) {
+	l, arn := openAWS(t)
+	own := adoptingGateway(arn, "")
+	own.Annotations = nil
+	if err := l.store.Apply(own); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range l.providers {
+		l.serve(t, p)
+	}
+	more := adoptingGateway(arn, "")
+	more.Spec.Listeners = append(more.Spec.Listeners, gwv1.Listener{Name: "alt", Port: 8081, Protocol: gwv1.HTTPProtocolType})
+	if err := l.store.Apply(more); err != nil {
+		t.Fatal(err)
+	}
+	got := l.plan(t)
+	for _, word := range []string{"cannot be adopted: the Gateway has loadbalancer/", "; it serves without: 1 to create", "+ listener/http-8081"} {
+		if !strings.Contains(got, word) {
+			t.Errorf("want %q in %s", word, got)
+		}
+	}
+	if strings.Contains(got, "nothing is changed") {
+		t.Errorf("want it said that it goes on, got %s", got)
+	}
+}
+
 // TestAdoptionThatIsDone: what was adopted is the Gateway's, whatever the annotation says.
 func TestAdoptionThatIsDone(t *testing.T) {
 	l, arn := openAWS(t)

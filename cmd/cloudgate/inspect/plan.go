@@ -98,6 +98,9 @@ func planOne(ctx context.Context, scene Scene, s *translate.Snapshot, provider c
 			return out, err
 		}
 		if out.Adoption != nil {
+			out.Adoption.Serves = out.Adoption.Refused != "" && cloud.Serves(want, there)
+		}
+		if out.Adoption != nil && !out.Adoption.Serves {
 			out.Plan = out.Adoption.Plan
 			return out, nil
 		}
@@ -169,7 +172,11 @@ func (g GatewayPlan) writeText(w io.Writer, colour bool) error {
 	case g.Frozen:
 		b.WriteString("it is not accepted, so nothing is created, changed or deleted for it\n")
 	case g.Adoption != nil:
-		fmt.Fprintf(&b, "%s\n", g.Adoption.headline())
+		b.WriteString(g.Adoption.headline())
+		if g.Adoption.Serves {
+			fmt.Fprintf(&b, "; it serves without: %s", g.Plan.Counts())
+		}
+		b.WriteString("\n")
 	default:
 		fmt.Fprintf(&b, "%s\n", g.Plan.Counts())
 	}
