@@ -62,6 +62,7 @@ func (c *Controller) noteReach(ctx context.Context, x *executor, err error) {
 		x.metrics.audited.WithLabelValues(x.provider.Name()).Set(float64(c.now().Unix()))
 	}
 	var failed *cloud.Error
+	first := !x.reach.verdict().Audited // of this process
 	if err != nil && !errors.As(err, &failed) || ctx.Err() != nil || !x.reach.follow(failed) {
 		return
 	}
@@ -72,6 +73,9 @@ func (c *Controller) noteReach(ctx context.Context, x *executor, err error) {
 		}
 		// One that another process told of is not told of again.
 		said := meta.FindStatusCondition(class.Status.Conditions, status.ConditionReachable)
+		if first && failed == nil && said == nil {
+			continue // nothing was ever said, so that there is nothing to take back
+		}
 		if failed != nil && (said == nil || said.Reason != reach.Reason()) {
 			c.events.Eventf(class, nil, "Warning", reach.Reason(), "Audit", "%s", shorten(reach.Message()))
 		}
