@@ -28,6 +28,14 @@ const (
 	awsRole = "arn:aws:iam::123456789012:role/cloudgate"
 )
 
+// awsValues are the values of the release.
+var awsValues = []string{
+	"--set", "image.tag=dev", "--set", "replicas=1", "--set", "crds.install=false", "--set", "providers.fake.enabled=false",
+	"--set", "providers.aws.enabled=true", "--set", "providers.aws.region=" + awsRegion, "--set", "providers.aws.roleARN=" + awsRole,
+	"--set", "providers.aws.endpoint=http://fake-cloud." + system + ":4566",
+	"--set", "gatewayClasses[0].name=aws", "--set", "gatewayClasses[0].provider=aws",
+}
+
 // awsWorld is a world with a second Cloudgate, for AWS alone. It has no access key: its pods take a role with tokens of the cluster.
 type awsWorld struct {
 	*world
@@ -57,10 +65,7 @@ func startAWS(t *testing.T) *awsWorld {
 		return (&net.Dialer{}).DialContext(ctx, network, net.JoinHostPort(dns.Spec.ClusterIP, "53"))
 	}}
 	began := time.Now()
-	w.helm("upgrade", "--install", awsRelease, chart("cloudgate"), "--wait", "--timeout", "100s", "--set", "image.tag=dev", "--set", "replicas=1",
-		"--set", "crds.install=false", "--set", "providers.fake.enabled=false", "--set", "providers.aws.enabled=true",
-		"--set", "providers.aws.region="+awsRegion, "--set", "providers.aws.endpoint=http://fake-cloud."+system+":4566", "--set", "providers.aws.roleARN="+awsRole,
-		"--set", "gatewayClasses[0].name=aws", "--set", "gatewayClasses[0].provider=aws")
+	w.helm(append([]string{"upgrade", "--install", awsRelease, chart("cloudgate"), "--wait", "--timeout", "100s"}, awsValues...)...)
 	traffic.Measured(t, "helm install of a Cloudgate for AWS took %.1f s", time.Since(began).Seconds())
 	t.Cleanup(w.leave)
 	return w
