@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/acm"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -76,7 +77,9 @@ func openAccount(ctx context.Context) (*account, error) {
 		return nil, err
 	}
 	endpoint := "http://" + net.JoinHostPort(api, "4566")
-	config := aws.Config{Region: region, BaseEndpoint: &endpoint, HTTPClient: &http.Client{Timeout: 30 * time.Second},
+	// The account has the rates of a real one, and the controller has its share of them: who only looks waits its turn.
+	patient := func() aws.Retryer { return retry.AddWithMaxAttempts(retry.NewStandard(), 10) }
+	config := aws.Config{Region: region, BaseEndpoint: &endpoint, HTTPClient: &http.Client{Timeout: 30 * time.Second}, Retryer: patient,
 		Credentials: credentials.NewStaticCredentialsProvider(string(keys["AWS_ACCESS_KEY_ID"]), string(keys["AWS_SECRET_ACCESS_KEY"]), "")}
 	a := &account{
 		elb: elbv2.NewFromConfig(config), ec2: ec2.NewFromConfig(config), acm: acm.NewFromConfig(config), wafv2: wafv2.NewFromConfig(config),
