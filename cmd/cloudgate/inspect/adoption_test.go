@@ -1,7 +1,6 @@
 package inspect_test
 
 import (
-	"context"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -29,20 +28,9 @@ import (
 // openAWS is a cluster in memory with a Gateway that is to adopt a load balancer that somebody made by hand, whose ARN it returns.
 func openAWS(t *testing.T) (l *live, arn string) {
 	t.Helper()
-	s, err := server.New(server.Config{
+	ctx := t.Context()
+	s := serve(t, server.Config{
 		DNSListen: server.Off, AddressPool: netip.MustParsePrefix("127.83.0.0/16"), AWS: server.AWS{Listen: "127.0.0.1:0"},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- s.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-ended; err != nil {
-			t.Errorf("fake cloud: %v", err)
-		}
 	})
 	region := s.AWS().Region("eu-west-1")
 	subnets, err := region.DescribeSubnets(ctx, &ec2.DescribeSubnetsInput{})

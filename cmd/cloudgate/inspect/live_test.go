@@ -45,9 +45,10 @@ type live struct {
 	providers inspect.Providers
 }
 
-func open(t *testing.T, path string) *live {
+// serve runs a fake cloud until the end of the test.
+func serve(t *testing.T, c server.Config) *server.Server {
 	t.Helper()
-	s, err := server.New(server.Config{DNSListen: server.Off, AddressPool: netip.MustParsePrefix("127.82.0.0/16")})
+	s, err := server.New(c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,6 +61,12 @@ func open(t *testing.T, path string) *live {
 			t.Errorf("fake cloud: %v", err)
 		}
 	})
+	return s
+}
+
+func open(t *testing.T, path string) *live {
+	t.Helper()
+	s := serve(t, server.Config{DNSListen: server.Off, AddressPool: netip.MustParsePrefix("127.82.0.0/16")})
 	p, err := fake.New(fake.Config{Endpoint: s.URL()})
 	if err != nil {
 		t.Fatal(err)

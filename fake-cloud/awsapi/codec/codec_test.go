@@ -34,18 +34,7 @@ func TestRequestSnapshots(t *testing.T) {
 					name, value, _ := strings.Cut(line, ": ")
 					r.Header.Set(name, value)
 				}
-				call, err := s.protocol.Read(r, []byte(body))
-				if err != nil || call.Action != action {
-					t.Errorf("%s: got the action %q, %v", action, call.Action, err)
-					continue
-				}
-				input := s.input(action)
-				if err := call.Input(input.Interface()); err != nil {
-					t.Errorf("%s: %v", action, err)
-					continue
-				}
-				if _, err := s.call(action, input); !errors.Is(err, errNoAnswer) {
-					t.Errorf("%s: what was decoded cannot be sent: %v", action, err)
+				if !s.resend(t, action, r, body) {
 					continue
 				}
 				if diff := cmp.Diff(meaning(t, s, body), meaning(t, s, string(s.sdk.body))); diff != "" {

@@ -55,18 +55,7 @@ func TestS3RequestSnapshots(t *testing.T) {
 				r.Header.Add(name, value)
 			}
 		}
-		call, err := s.protocol.Read(r, []byte(body))
-		if err != nil || call.Action != action {
-			t.Errorf("%s: got the action %q, %v", action, call.Action, err)
-			continue
-		}
-		input := s.input(action)
-		if err := call.Input(input.Interface()); err != nil {
-			t.Errorf("%s: %v", action, err)
-			continue
-		}
-		if _, err := s.call(action, input); !errors.Is(err, errNoAnswer) {
-			t.Errorf("%s: what was decoded cannot be sent: %v", action, err)
+		if !s.resend(t, action, r, body) {
 			continue
 		}
 		sent := s.sdk.sent
